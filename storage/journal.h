@@ -1,0 +1,61 @@
+// The write-ahead journal: what the broker must not forget.
+//
+// Place in the life of a message: step 6. The core fills a batch while the one before it is being
+// written (group commit); the journal makes it durable; what waited for it is then released.
+//
+// Implementations: storage/memory, storage/rocksdb, storage/postgres. What this page promises is
+// tested for all of them by tests/contract/journal_contract_test.cc.
+//
+// Thread safety: thread-compatible. One thread at a time calls in; the runtime's journal writer
+// does, so a call may block.
+//
+// Invariants:
+// 1. After Append(batch) returned OK, the batch survives the death of the process, and of the
+//    machine if the backend is durable at all.
+// 2. A batch is there as a whole or not at all, and only if all batches before it are.
+// 3. Recover yields the same live state, however often the process died, at whatever point.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "storage/record.h"
+
+namespace warren::storage {
+
+// Takes what is recovered, record by record. An error ends the recovery and is returned by it.
+using RecordSink = std::function<absl::Status(Record)>;
+
+class Journal {
+ public:
+  virtual ~Journal() = default;
+
+  // Yields the live state, in this order: IdsReserved; VirtualHostDeclared; ExchangeDeclared;
+  // QueueDeclared; BindingAdded; QueueServing; ProducerAdvanced; MessageIdSeen; MessagePublished
+  // (ids ascending within each kind that has one).
+  // REQUIRES: called before the first Append, at most once.
+  // DATA_LOSS if the store is damaged; the message names the store, the place and the remedy.
+  virtual absl::Status Recover(const RecordSink& sink) = 0;
+
+  // Makes the batch durable; returns when it is. Sits transient trouble out (a full disk, a
+  // database that restarts), and says so through the observer. An error is permanent: the
+  // broker must stop, and nothing that waits for this batch may be released.
+  // REQUIRES: batch.lsn is one more than that of the batch before.
+  virtual absl::Status Append(const Batch& batch) = 0;
+};
+
+// Hears about transient trouble, so that publishers can be held and told why. Called on the thread
+// that is inside Append.
+class JournalObserver {
+ public:
+  virtual ~JournalObserver() = default;
+  // Called when Append cannot go on for now, possibly again with a new reason.
+  virtual void OnStalled(std::string_view reason) = 0;
+  // Called when it goes on.
+  virtual void OnResumed() = 0;
+};
+
+}  // namespace warren::storage
