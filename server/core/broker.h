@@ -1,0 +1,97 @@
+// The broker as a pure state machine: Step(now, command) -> effects. Steps 2 to 5 and 9 of a
+// message's life.
+//
+// Time comes in with each step and deadlines go out (NextDeadline); records for the journal are
+// taken out as batches (TakeBatch) and reported back when durable (command Durable). The same
+// commands at the same times give the same effects and records, byte for byte, so a log of them
+// replays a run: tests, transcripts, the simulator and recovery run the code that ships.
+// (Learnt from etcd raft's RawNode/Ready and RabbitMQ's rabbit_fifo.)
+//
+// Thread safety: none; broker thread only.
+//
+// Invariants:
+// 1. An effect that promises durability is emitted only after Durable of the batch it rests on.
+// 2. The records of one step are in one batch.
+// 3. Each published message is answered by exactly one Confirmed while its publisher is open.
+// 4. Conservation: published copies = ready + delayed + unsettled + settled + dead-lettered +
+//    dropped, always.
+// 5. No more than its prefetch is unsettled at a consumer (but one message may exceed the bytes).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "absl/status/status.h"
+#include "server/core/command.h"
+#include "server/core/effect.h"
+#include "storage/record.h"
+
+namespace warren::core {
+
+struct BrokerOptions {
+  // Seeds what is random in the broker: names it makes, jitter of retries.
+  uint64_t seed = 0;
+  // A producer id that published nothing for so long is forgotten, with its last sequence.
+  int64_t producer_expiry_ms = int64_t{7} * 24 * 3600 * 1000;
+};
+
+// Sums over the whole broker, kept up to date by each step; O(1) to read.
+struct Usage {
+  uint64_t ready_messages = 0;
+  uint64_t delayed_messages = 0;
+  uint64_t unsettled_messages = 0;
+  uint64_t body_bytes = 0;  // of messages in queues, each body once
+  uint64_t pending_records = 0;     // not yet taken by TakeBatch
+  uint64_t pending_body_bytes = 0;  // their bodies
+  uint64_t in_flight_batches = 0;   // taken, not yet durable
+  uint64_t queues = 0;
+  uint64_t exchanges = 0;
+  uint64_t bindings = 0;
+  uint64_t consumers = 0;
+  uint64_t publishers = 0;
+};
+
+class Broker {
+ public:
+  explicit Broker(BrokerOptions options);
+  ~Broker();
+  Broker(const Broker&) = delete;
+  Broker& operator=(const Broker&) = delete;
+
+  // ---- Recovery: any number of Restore, then FinishRecovery, then steps. ----
+
+  // Takes one live record, in the order in which Journal::Recover yields them.
+  // DATA_LOSS if it contradicts what came before (such as a binding of an unknown queue).
+  absl::Status Restore(storage::Record record, int64_t now_ms);
+  // Declares virtual host "/" and the predeclared exchanges if they aren't there; expires and
+  // delivers nothing before the first step.
+  void FinishRecovery(int64_t now_ms);
+
+  // ---- Running ----
+
+  // Appends to `effects`. `now_ms` is milliseconds since the Unix epoch; if it is less than in an
+  // earlier step, that one's counts (time never runs backwards in here).
+  void Step(int64_t now_ms, Command command, Effects& effects);
+
+  // When the next Tick is due at the latest; none if nothing waits for time.
+  std::optional<int64_t> NextDeadline() const;
+
+  // Whether TakeBatch would give something.
+  bool HasPendingRecords() const;
+  // The records since the last call; messages that have come and gone meanwhile are left out.
+  // The batch must be made durable, and Durable be reported, in order.
+  // REQUIRES: HasPendingRecords().
+  storage::Batch TakeBatch();
+
+  const Usage& usage() const;
+
+  // Walks all state and checks the invariants that hold between steps; WARREN_CHECKs them.
+  void CheckInvariants() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace warren::core
