@@ -1,0 +1,86 @@
+# Warren's commands; `make help` lists them. A fresh Debian 12 machine needs nothing but make.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+BUILD  := build
+VENV   := $(BUILD)/venv
+# Debian's own: another python3 that comes first in PATH may lack venv or be too old.
+PYTHON := /usr/bin/python3
+JOBS   ?= $(shell nproc)
+# One line that moves on a terminal, errors alone elsewhere.
+NINJA  := ninja -j$(JOBS) $(shell test -t 1 || echo --quiet)
+WERROR := $(if $(CI),ON,OFF)
+BUF_VERSION := 1.75.0
+
+CLIENT_FILES := $(shell find clients/python proto -type f -not -path '*/__pycache__/*' \
+                          -not -path '*.egg-info/*' -not -path 'clients/python/build/*')
+
+.PHONY: help
+help: ## List the commands.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+.PHONY: run
+run: build ## Build and start the broker: gRPC on 127.0.0.1:7171, HTTP on 127.0.0.1:7172, data in ./data. More flags: ARGS="…".
+	@exec $(BUILD)/bin/warren $(ARGS)
+
+.PHONY: test
+test: test-tools ## Build everything and run every test; the last line is `N passed, N failed`.
+	@echo "building everything, $(JOBS) at a time"
+	@$(NINJA) -C $(BUILD)
+	@$(VENV)/bin/python tests/report/run.py --build $(BUILD) --jobs $(JOBS)
+
+.PHONY: build
+build: $(BUILD)/build.ninja ## Build build/bin/warren and build/bin/warrenctl.
+	@echo "building warren and warrenctl, $(JOBS) at a time"
+	@$(NINJA) -C $(BUILD) warren warrenctl
+
+.PHONY: lint
+lint: test-tools ## Check layering, tidiness, documents and the proto files, without running the tests.
+	@$(VENV)/bin/pytest -q tests/checks --build $(BUILD)
+
+.PHONY: asan
+asan: dependencies ## Run the C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer (long).
+	@cmake --preset asan --log-level=WARNING
+	@$(NINJA) -C $(BUILD)-asan
+	@ctest --preset asan -j$(JOBS)
+
+.PHONY: tsan
+tsan: dependencies ## Run the tests of core and storage under ThreadSanitizer (long).
+	@cmake --preset tsan --log-level=WARNING
+	@$(NINJA) -C $(BUILD)-tsan
+	@ctest --preset tsan -j$(JOBS)
+
+.PHONY: clean
+clean: ## Remove all that was built. Data stays.
+	@rm -rf $(BUILD) $(BUILD)-*
+
+# What the commands above stand on.
+
+.PHONY: dependencies
+dependencies:
+	@deploy/install-dependencies.sh build
+
+$(BUILD)/build.ninja: CMakePresets.json | dependencies
+	@CMAKE_CXX_COMPILER_LAUNCHER=$$(command -v ccache || true) \
+	  cmake --preset release -DWARREN_WERROR=$(WERROR) --log-level=WARNING
+
+.PHONY: test-tools
+test-tools: test-dependencies $(BUILD)/build.ninja $(VENV)/.installed $(BUILD)/node/.buf-$(BUF_VERSION)
+
+.PHONY: test-dependencies
+test-dependencies: dependencies
+	@deploy/install-dependencies.sh test
+
+$(VENV)/.installed: tests/requirements.txt $(CLIENT_FILES) | test-dependencies
+	@echo "installing the Python client and the test tools into $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -r tests/requirements.txt ./clients/python
+	@touch $@
+
+$(BUILD)/node/.buf-$(BUF_VERSION): | test-dependencies
+	@echo "installing buf into $(BUILD)/node"
+	@mkdir -p $(BUILD)/node
+	@npm install --prefix $(BUILD)/node --silent --no-fund --no-audit --no-save @bufbuild/buf@$(BUF_VERSION)
+	@touch $@

@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Installs Debian 12 packages that are missing; does nothing, quickly, if none is.
+#
+#   deploy/install-dependencies.sh build   what building and running the broker takes
+#   deploy/install-dependencies.sh test    what the tests take on top
+#
+# docs/dependencies.md says what each is for.
+set -euo pipefail
+
+build_packages=(
+  g++ cmake ninja-build ccache
+  libabsl-dev libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
+  librocksdb-dev prometheus-cpp-dev libspdlog-dev libcli11-dev nlohmann-json3-dev
+  libgtest-dev libgmock-dev
+)
+# Tests of a command instead of a package: whoever provides npm, Debian or another, will do.
+test_packages=(git python3-venv)
+test_commands=(npm)
+
+case "${1:-}" in
+  build) packages=("${build_packages[@]}") commands=() ;;
+  test) packages=("${test_packages[@]}") commands=("${test_commands[@]}") ;;
+  *) echo "usage: $0 build|test" >&2; exit 2 ;;
+esac
+
+missing=()
+if command -v dpkg-query >/dev/null; then
+  installed=" $(dpkg-query -W -f '${db:Status-Status}=${Package} ' "${packages[@]}" 2>/dev/null || true)"
+  for package in "${packages[@]}"; do
+    [[ $installed == *" installed=$package "* ]] || missing+=("$package")
+  done
+else
+  echo "$0: this is not Debian; provide what these packages have: ${packages[*]} ${commands[*]}" >&2
+fi
+for name in "${commands[@]}"; do
+  command -v "$name" >/dev/null || missing+=("$name")
+done
+[[ ${#missing[@]} -gt 0 ]] || exit 0
+
+if ! command -v apt-get >/dev/null; then
+  echo "$0: cannot install without apt-get: ${missing[*]}" >&2
+  exit 1
+fi
+run=()
+if [[ $(id -u) -ne 0 ]]; then
+  command -v sudo >/dev/null || {
+    echo "$0: needs root to install: ${missing[*]}" >&2
+    exit 1
+  }
+  run=(sudo)
+fi
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+echo "installing ${missing[*]}"
+# A list that can't be refreshed may still do; the installation decides.
+"${run[@]}" apt-get update -q >"$log" 2>&1 || tail -n 3 "$log" >&2
+if ! "${run[@]}" env DEBIAN_FRONTEND=noninteractive \
+  apt-get install -qy --no-install-recommends "${missing[@]}" >"$log" 2>&1; then
+  cat "$log" >&2
+  echo "$0: could not install: ${missing[*]}" >&2
+  exit 1
+fi
