@@ -1,0 +1,42 @@
+// Turns a batch of records into one RocksDB write: the fold that LiveState describes, as puts,
+// deletes and merges of keys.
+//
+// Thread safety: thread-compatible.
+#pragma once
+
+#include <rocksdb/db.h>
+#include <rocksdb/write_batch.h>
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "storage/record.h"
+
+namespace warren::storage {
+
+class BatchBuilder {
+ public:
+  // Where the next batch goes. Handles change when the store is opened anew.
+  void Target(rocksdb::ColumnFamilyHandle* declarations, rocksdb::ColumnFamilyHandle* messages);
+
+  // Replaces what write() holds by this batch. INVALID_ARGUMENT if a record can't be stored.
+  absl::Status Build(const Batch& batch);
+  rocksdb::WriteBatch& write() { return write_; }
+
+ private:
+  struct Visitor;
+
+  absl::Status Add(const Record& record);
+  absl::Status PutDeclaration(const Record& record);
+  absl::Status PutMessage(const Record& record, MessageId id);
+  absl::Status MergeEntry(const Record& record, MessageId id);
+  absl::Status Delete(const std::string& declaration_key);
+  absl::Status DropWindow(ExchangeId exchange, QueueId queue);
+
+  rocksdb::ColumnFamilyHandle* declarations_ = nullptr;
+  rocksdb::ColumnFamilyHandle* messages_ = nullptr;
+  rocksdb::WriteBatch write_;
+  std::string head_;  // scratch
+};
+
+}  // namespace warren::storage

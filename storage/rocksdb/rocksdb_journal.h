@@ -1,0 +1,80 @@
+// The embedded journal: a RocksDB store in a directory, which one process has open at a time.
+//
+// Place in the life of a message: step 6. Each Append is one write of RocksDB with a synced log.
+// The store keeps the live state, not a history (docs/storage-format.md): a settled message is
+// gone from it, and recovery reads what is live, whatever happened before.
+//
+// Trouble that may pass (a full disk, an I/O error) is sat out by opening the store anew and
+// writing the batch again. That is the way a crash takes too, and the only one that surely leaves
+// no torn write behind in the log; a batch that took effect unnoticed may be repeated, see
+// LiveState.
+//
+// Thread safety: thread-compatible; the stop token may be asked to stop by any thread.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "storage/journal.h"
+#include "storage/lsn_sequence.h"
+
+namespace rocksdb {
+class Env;
+}  // namespace rocksdb
+
+namespace warren::storage {
+
+class BatchBuilder;
+class Store;
+
+struct RocksDbOptions {
+  // Made, with its parents, if it isn't there.
+  std::string path;
+  // Ends an Append that sits out trouble.
+  std::stop_token stop;
+  // Between attempts to go on after trouble; doubles from the first to the most.
+  std::chrono::milliseconds retry_first{100};
+  std::chrono::milliseconds retry_most{5'000};
+  // The file system and the clock that RocksDB uses; null is the machine's. Not owned.
+  rocksdb::Env* env = nullptr;
+};
+
+class RocksDbJournal : public Journal {
+ public:
+  // `observer` outlives the journal; null if nobody listens.
+  // FAILED_PRECONDITION if another process has the store open, a newer version wrote it, or the
+  // directory can't be used; DATA_LOSS if it is damaged; UNAVAILABLE if there's no room to open it.
+  static absl::StatusOr<std::unique_ptr<RocksDbJournal>> Open(RocksDbOptions options,
+                                                              JournalObserver* observer);
+  ~RocksDbJournal() override;
+
+  absl::Status Recover(const RecordSink& sink) override;
+  // Besides what Journal says: CANCELLED if the stop token ended the wait, INTERNAL if the batch
+  // isn't the next one, INVALID_ARGUMENT if it can't be stored; all of them permanent.
+  absl::Status Append(const Batch& batch) override;
+
+ private:
+  RocksDbJournal(RocksDbOptions options, JournalObserver* observer, std::unique_ptr<Store> store);
+
+  absl::Status Write(const Batch& batch);
+  absl::Status RecoverDeclarations(const RecordSink& sink);
+  absl::Status RecoverMessages(const RecordSink& sink);
+  // Tries until the built batch is written, or hope is gone. `trouble` is why it isn't.
+  absl::Status SitOut(absl::Status trouble);
+  // One attempt: closes the store, opens it and writes the built batch.
+  absl::Status ReopenAndWrite();
+
+  const RocksDbOptions options_;
+  JournalObserver* const observer_;
+  std::unique_ptr<Store> store_;  // null between attempts to reopen it
+  std::unique_ptr<BatchBuilder> builder_;
+  LsnSequence lsns_;
+  absl::Status failed_;  // the first error of an Append, which ends the journal's life
+};
+
+}  // namespace warren::storage

@@ -1,0 +1,65 @@
+// An open RocksDB store: the database, its column families and the watermark, checked as they are
+// opened. What is in them is the journal's affair.
+//
+// Thread safety: thread-compatible (RocksDB's own threads aside).
+#pragma once
+
+#include <rocksdb/db.h>
+#include <rocksdb/write_batch.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "storage/rocksdb/watermark.h"
+
+namespace warren::storage {
+
+// Layout of keys and values, as docs/storage-format.md describes it.
+inline constexpr int kStoreFormat = 1;
+
+class Store {
+ public:
+  enum class IfMissing { kCreate, kFail };
+
+  // FAILED_PRECONDITION if another process has the store open, if a newer program wrote it, if the
+  // directory holds something else or can't be used; DATA_LOSS if it is damaged; UNAVAILABLE if
+  // there is trouble that may pass, such as a full disk.
+  // `env` null is RocksDB's default; it is not owned.
+  static absl::StatusOr<std::unique_ptr<Store>> Open(const std::string& path, IfMissing if_missing,
+                                                     rocksdb::Env* env);
+  ~Store();
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  rocksdb::ColumnFamilyHandle* declarations() const { return declarations_; }
+  rocksdb::ColumnFamilyHandle* messages() const { return messages_; }
+  rocksdb::DB& db() const { return *db_; }
+
+  // Writes durably, all or nothing. Errors as of Open; whether the batch took effect is open then,
+  // until the store has been opened anew.
+  absl::Status Write(rocksdb::WriteBatch& batch);
+
+  // What RocksDB says, as our kinds of error; OK if it is OK. `doing` is "open", "write", ….
+  absl::Status Explain(std::string_view doing, const rocksdb::Status& status) const;
+
+ private:
+  explicit Store(std::string path) : path_(std::move(path)) {}
+
+  absl::Status OpenDatabase(IfMissing if_missing, rocksdb::Env* env);
+  absl::Status CheckFormat();
+  absl::Status CheckWatermark();
+
+  const std::string path_;
+  std::unique_ptr<rocksdb::DB> db_;
+  rocksdb::ColumnFamilyHandle* declarations_ = nullptr;
+  rocksdb::ColumnFamilyHandle* messages_ = nullptr;
+  std::unique_ptr<Watermark> watermark_;
+};
+
+// DATA_LOSS that names the store and says what to do.
+absl::Status Damaged(const std::string& path, std::string_view what);
+
+}  // namespace warren::storage

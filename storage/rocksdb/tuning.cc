@@ -1,0 +1,96 @@
+#include "storage/rocksdb/tuning.h"
+
+#include <rocksdb/table.h>
+#include <rocksdb/utilities/table_properties_collectors.h>
+
+#include <memory>
+
+#include "storage/rocksdb/entry_merge.h"
+
+namespace warren::storage {
+namespace {
+
+constexpr size_t kKiB = size_t{1} << 10;
+constexpr size_t kMiB = size_t{1} << 20;
+
+std::shared_ptr<rocksdb::TableFactory> TableFormat() {
+  rocksdb::BlockBasedTableOptions table;
+  // Nothing is ever looked up, so neither filters nor a cache of any size would earn their keep.
+  table.no_block_cache = true;
+  table.filter_policy = nullptr;
+  table.block_size = 32 * kKiB;
+  return std::shared_ptr<rocksdb::TableFactory>(rocksdb::NewBlockBasedTableFactory(table));
+}
+
+}  // namespace
+
+rocksdb::DBOptions StoreOptions(rocksdb::Env* env) {
+  rocksdb::DBOptions options;
+  if (env != nullptr) options.env = env;
+  options.create_missing_column_families = true;
+  // A log that ends in a torn write is what a power cut leaves; Watermark finds real damage.
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  // The journal reopens the store after any error; see RocksDbJournal::SitOut.
+  options.max_bgerror_resume_count = 0;
+  options.max_background_jobs = 2;
+  options.allow_concurrent_memtable_write = false;  // one writer
+  // The log can't shrink before both column families were flushed, and declarations hardly ever
+  // fill a memtable; this flushes them.
+  options.max_total_wal_size = 512 * kMiB;
+  // Spreads writing-back, so that syncs of the log don't queue behind a whole new file.
+  options.bytes_per_sync = kMiB;
+  options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+  options.keep_log_file_num = 2;
+  options.max_log_file_size = 16 * kMiB;
+  options.stats_dump_period_sec = 0;
+  options.stats_persist_period_sec = 0;
+  return options;
+}
+
+rocksdb::ColumnFamilyOptions DeclarationsOptions() {
+  rocksdb::ColumnFamilyOptions options;
+  options.write_buffer_size = 16 * kMiB;
+  options.compression = rocksdb::kNoCompression;
+  options.table_factory = TableFormat();
+  return options;
+}
+
+rocksdb::ColumnFamilyOptions MessagesOptions() {
+  rocksdb::ColumnFamilyOptions options;
+  options.merge_operator = std::make_shared<EntryMerge>();
+  // A message that is settled before its memtable is flushed leaves nothing but a tombstone.
+  options.write_buffer_size = 128 * kMiB;
+  options.max_write_buffer_number = 4;
+  options.target_file_size_base = 128 * kMiB;
+  options.max_bytes_for_level_base = 1024 * kMiB;
+  // Bodies are compressed by those who know what is in them; cores go to routing.
+  options.compression = rocksdb::kNoCompression;
+  // Room for bursts: files at the top cost nothing until the next recovery.
+  options.level0_file_num_compaction_trigger = 4;
+  options.level0_slowdown_writes_trigger = 32;
+  options.level0_stop_writes_trigger = 64;
+  // A file that is mostly tombstones is compacted early: gives disk space back, and keeps
+  // recovery from walking over long-gone messages.
+  options.table_properties_collector_factories.push_back(
+      rocksdb::NewCompactOnDeletionCollectorFactory(/*sliding_window_size=*/64 * kKiB,
+                                                    /*deletion_trigger=*/32 * kKiB,
+                                                    /*deletion_ratio=*/0.5));
+  options.table_factory = TableFormat();
+  return options;
+}
+
+rocksdb::ReadOptions RecoveryReadOptions() {
+  rocksdb::ReadOptions options;
+  options.fill_cache = false;
+  options.readahead_size = 4 * kMiB;
+  options.verify_checksums = true;
+  return options;
+}
+
+rocksdb::WriteOptions DurableWriteOptions() {
+  rocksdb::WriteOptions options;
+  options.sync = true;
+  return options;
+}
+
+}  // namespace warren::storage

@@ -1,0 +1,22 @@
+// RocksDB's options for the work of a broker: keys in ascending order that mostly live for a
+// moment, one writer, no point reads, one long read at the start.
+#pragma once
+
+#include <rocksdb/options.h>
+
+namespace warren::storage {
+
+// Names of the column families; "default" holds all but the messages.
+inline constexpr char kMessagesFamily[] = "messages";
+
+// `env` null is RocksDB's default.
+rocksdb::DBOptions StoreOptions(rocksdb::Env* env);
+// Few and small keys, many of them overwritten again and again.
+rocksdb::ColumnFamilyOptions DeclarationsOptions();
+rocksdb::ColumnFamilyOptions MessagesOptions();
+// For the pass over everything at recovery.
+rocksdb::ReadOptions RecoveryReadOptions();
+// The log is on disk before a write returns.
+rocksdb::WriteOptions DurableWriteOptions();
+
+}  // namespace warren::storage

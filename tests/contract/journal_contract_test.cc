@@ -1,0 +1,306 @@
+// What storage/journal.h promises, tested for every backend. A backend is something that journals
+// can be opened on again and again; closing one is what the end of a process is to it.
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "storage/journal.h"
+#include "storage/live_state.h"
+#include "storage/memory/memory_journal.h"
+#include "storage/rocksdb/rocksdb_journal.h"
+#include "tests/contract/records.h"
+#include "tests/contract/temporary_directory.h"
+
+namespace warren::storage {
+namespace {
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual std::unique_ptr<Journal> Open() = 0;
+};
+
+class MemoryBackend : public Backend {
+ public:
+  std::unique_ptr<Journal> Open() override { return std::make_unique<MemoryJournal>(store_); }
+
+ private:
+  std::shared_ptr<MemoryStore> store_ = std::make_shared<MemoryStore>();
+};
+
+class RocksDbBackend : public Backend {
+ public:
+  std::unique_ptr<Journal> Open() override {
+    auto journal = RocksDbJournal::Open({.path = directory_.path()}, nullptr);
+    EXPECT_TRUE(journal.ok()) << journal.status();
+    return journal.ok() ? *std::move(journal) : nullptr;
+  }
+
+ private:
+  const TemporaryDirectory directory_;
+};
+
+struct BackendParam {
+  std::string name;
+  std::function<std::unique_ptr<Backend>()> make;
+};
+
+class JournalContract : public ::testing::TestWithParam<BackendParam> {
+ protected:
+  JournalContract() : backend_(GetParam().make()), journal_(backend_->Open()) {}
+
+  void Reopen() {
+    journal_.reset();
+    journal_ = backend_->Open();
+    lsn_ = Lsn{};
+  }
+
+  void Append(std::vector<Record> records) {
+    lsn_.value += 1;
+    const absl::Status status = journal_->Append({.lsn = lsn_, .records = std::move(records)});
+    ASSERT_TRUE(status.ok()) << status;
+  }
+
+  // What a broker finds that starts now.
+  std::vector<Record> AfterRestart() {
+    Reopen();
+    return Recovered(*journal_);
+  }
+
+  const std::unique_ptr<Backend> backend_;
+  std::unique_ptr<Journal> journal_;
+  Lsn lsn_;
+};
+
+constexpr ExchangeId kExchange{1};
+constexpr QueueId kQueue{2};
+constexpr QueueId kOther{3};
+constexpr MessageId kMessage{10};
+
+MessagePublished InBothQueues() {
+  return {kMessage, MessageWithBody("body"), {{.queue = kQueue}, {.queue = kOther}}};
+}
+
+TEST_P(JournalContract, NewStoreRecoversNothing) {
+  EXPECT_TRUE(Recovered(*journal_).empty());
+  EXPECT_TRUE(AfterRestart().empty());
+}
+
+TEST_P(JournalContract, RecoversInThePromisedOrder) {
+  // Written in the opposite order, and with descending ids.
+  std::vector<Record> records;
+  for (const uint64_t id : {300, 299, 2, 1}) {
+    records.push_back(MessagePublished{{id}, MessageWithBody("m"), {{.queue = kQueue}}});
+    records.push_back(MessageIdSeen{{}, {id}, "seen", 1});
+    records.push_back(ProducerAdvanced{"/", std::to_string(id), id, 1});
+    records.push_back(QueueServing{{id}, true, {}});
+    records.push_back(BindingAdded{.id = {id}, .source = kExchange, .queue = {id}});
+    records.push_back(QueueDeclared{{id}, "/", std::to_string(id), {}});
+    records.push_back(ExchangeDeclared{{id}, "/", std::to_string(id), {}});
+    records.push_back(VirtualHostDeclared{std::to_string(id)});
+  }
+  records.push_back(IdsReserved{1000});
+  Append(records);
+  const std::vector<Record> recovered = AfterRestart();
+  EXPECT_TRUE(InPromisedOrder(recovered));
+  EXPECT_TRUE(SameState(recovered, records));
+}
+
+TEST_P(JournalContract, LatestDeclarationOfAnIdIsRecovered) {
+  Append({IdsReserved{10}, QueueServing{kQueue, true, {}},
+          ProducerAdvanced{"/", "p", 1, 1}, MessageIdSeen{{}, kQueue, "m", 1}});
+  const std::vector<Record> latest = {IdsReserved{20}, QueueServing{kQueue, false, {7}},
+                                      ProducerAdvanced{"/", "p", 2, 2},
+                                      MessageIdSeen{{}, kQueue, "m", 2}};
+  Append(latest);
+  EXPECT_TRUE(SameState(AfterRestart(), latest));
+}
+
+TEST_P(JournalContract, WhatWasRemovedIsNotRecovered) {
+  Append({ExchangeDeclared{kExchange, "/", "e", {}}, QueueDeclared{kQueue, "/", "q", {}},
+          BindingAdded{.id = {4}, .source = kExchange, .queue = kQueue},
+          ProducerAdvanced{"/", "p", 1, 1}, MessageIdSeen{kExchange, {}, "m", 1}});
+  Append({BindingRemoved{{4}}, ExchangeDeleted{kExchange}, QueueDeleted{kQueue},
+          ProducerForgotten{"/", "p"}, MessageIdForgotten{kExchange, {}, "m"}});
+  EXPECT_TRUE(AfterRestart().empty());
+}
+
+TEST_P(JournalContract, DeletedQueueOrExchangeTakesItsServingAndItsWindowAlong) {
+  const std::vector<Record> others = {QueueServing{kOther, true, {}},
+                                      MessageIdSeen{{}, kOther, "m", 1},
+                                      MessageIdSeen{ExchangeId{kQueue.value}, {}, "m", 1}};
+  Append(others);
+  Append({QueueServing{kQueue, true, {}}, MessageIdSeen{{}, kQueue, "m", 1},
+          MessageIdSeen{{}, kQueue, "", 1}, MessageIdSeen{kExchange, {}, "\xff\xff", 1}});
+  Append({QueueDeleted{kQueue}, ExchangeDeleted{kExchange}});
+  EXPECT_TRUE(SameState(AfterRestart(), others));
+}
+
+TEST_P(JournalContract, MessageComesBackWithTheEntriesThatAreLeft) {
+  Append({InBothQueues()});
+  Append({EntryRemoved{kMessage, kQueue, false}});
+  EXPECT_TRUE(SameState(AfterRestart(), {MessagePublished{
+                                            kMessage, MessageWithBody("body"),
+                                            {{.queue = kOther}}}}));
+}
+
+TEST_P(JournalContract, EntryComesBackWithItsLatestFacts) {
+  const EntryFacts latest{.queue = kOther, .expires_at_ms = 5, .due_at_ms = 6, .delivery_count = 2};
+  Append({InBothQueues(), EntryUpdated{kMessage, {.queue = kOther, .delivery_count = 1}}});
+  Append({EntryUpdated{kMessage, latest}});
+  EXPECT_TRUE(SameState(AfterRestart(), {MessagePublished{kMessage, MessageWithBody("body"),
+                                                          {{.queue = kQueue}, latest}}}));
+}
+
+TEST_P(JournalContract, MessageThatIsInNoQueueAnyMoreIsGone) {
+  Append({InBothQueues()});
+  Append({EntryRemoved{kMessage, kQueue, false}, EntryUpdated{kMessage, {.queue = kOther}},
+          EntryRemoved{kMessage, kOther, true}});
+  EXPECT_TRUE(AfterRestart().empty());
+  Append({InBothQueues(), EntryRemoved{kMessage, kQueue, false},
+          EntryRemoved{kMessage, kOther, false}});
+  EXPECT_TRUE(AfterRestart().empty()) << "although no removal was marked as the last";
+}
+
+TEST_P(JournalContract, RecordAboutWhatIsNotThereChangesNothing) {
+  Append({EntryRemoved{kMessage, kQueue, false}, EntryUpdated{kMessage, {.queue = kQueue}},
+          EntryRemoved{{11}, kQueue, true}, ExchangeDeleted{kExchange}, QueueDeleted{kQueue},
+          BindingRemoved{{4}}, ProducerForgotten{"/", "p"}, MessageIdForgotten{{}, kQueue, "m"}});
+  EXPECT_TRUE(AfterRestart().empty());
+  Append({InBothQueues(), EntryRemoved{kMessage, kQueue, false}});
+  Append({EntryUpdated{kMessage, {.queue = kQueue}}});
+  EXPECT_TRUE(SameState(AfterRestart(), {MessagePublished{
+                                            kMessage, MessageWithBody("body"),
+                                            {{.queue = kOther}}}}))
+      << "a removed entry must not be revived";
+}
+
+TEST_P(JournalContract, LargeBodiesComeBackWhole) {
+  constexpr size_t kSize = size_t{20} << 20;
+  std::string body(kSize, '\0');
+  for (size_t i = 0; i < kSize; ++i) body[i] = static_cast<char>(i * 2654435761u >> 13);
+  const std::vector<Record> records = {
+      MessagePublished{{1}, MessageWithBody(body), {{.queue = kQueue}, {.queue = kOther}}},
+      MessagePublished{{2}, MessageWithBody(body), {{.queue = kQueue}}}};
+  Append(records);
+  Append({EntryUpdated{{1}, {.queue = kQueue}}});
+  EXPECT_TRUE(SameState(AfterRestart(), records));
+}
+
+TEST_P(JournalContract, MessageMayBeInManyQueues) {
+  constexpr uint64_t kQueues = 5'000;
+  MessagePublished message{kMessage, MessageWithBody("to all"), {}};
+  for (uint64_t q = 1; q <= kQueues; ++q) message.entries.push_back({.queue = {q}});
+  Append({message});
+  std::vector<Record> removals;
+  for (uint64_t q = 1; q < kQueues; ++q) removals.push_back(EntryRemoved{kMessage, {q}, false});
+  Append(removals);
+  message.entries = {message.entries.back()};
+  EXPECT_TRUE(SameState(AfterRestart(), {message}));
+}
+
+TEST_P(JournalContract, EmptyBatchesAreFine) {
+  Append({});
+  Append({IdsReserved{5}});
+  Append({});
+  EXPECT_TRUE(SameState(AfterRestart(), {IdsReserved{5}}));
+}
+
+TEST_P(JournalContract, IdsMayBeAsLargeAsTheyGet) {
+  constexpr uint64_t kLarge = uint64_t{1} << 63;
+  const std::vector<Record> records = {
+      IdsReserved{UINT64_MAX},
+      ExchangeDeclared{{kLarge}, "/", "e", {}},
+      QueueDeclared{{kLarge - 1}, "/", "q", {}},
+      QueueDeclared{{kLarge}, "/", "r", {}},
+      QueueServing{{UINT64_MAX}, false, {UINT64_MAX}},
+      MessageIdSeen{{}, {UINT64_MAX}, "m", 1},
+      MessagePublished{{255}, MessageWithBody("a"), {{.queue = {kLarge}}}},
+      MessagePublished{{256}, MessageWithBody("b"), {{.queue = {kLarge}}}},
+      MessagePublished{{UINT64_MAX}, MessageWithBody("c"), {{.queue = {kLarge}}}}};
+  Append(records);
+  const std::vector<Record> recovered = AfterRestart();
+  EXPECT_TRUE(InPromisedOrder(recovered));
+  EXPECT_TRUE(SameState(recovered, records));
+  Append({QueueDeleted{{UINT64_MAX}}});
+  EXPECT_EQ(AfterRestart().size(), records.size() - 2);
+}
+
+TEST_P(JournalContract, NamesMayHoldAnyBytes) {
+  using namespace std::string_literals;
+  std::string longest;
+  while (longest.size() + 3 <= 255) longest += "\u20ac";
+  std::vector<Record> records;
+  uint64_t id = 0;
+  for (const std::string& name : {""s, "\0"s, "a\0b"s, "a\0"s, "a"s, "\xff\xff"s, longest}) {
+    ++id;
+    records.push_back(VirtualHostDeclared{name});
+    records.push_back(ExchangeDeclared{{id}, name, name, {}});
+    records.push_back(QueueDeclared{{id}, name, name, {}});
+    records.push_back(
+        BindingAdded{.id = {id}, .source = {id}, .exchange = {id}, .key = name});
+    records.push_back(MessageIdSeen{{}, kQueue, name, 1});
+    for (const std::string& producer : {""s, "\0"s, "b"s, name}) {
+      if (producer == name && name != longest) continue;
+      records.push_back(ProducerAdvanced{name, producer, id, 1});
+    }
+  }
+  Append(records);
+  EXPECT_TRUE(SameState(AfterRestart(), records));
+}
+
+TEST_P(JournalContract, BatchThatIsNotTheNextIsRefused) {
+  Append({IdsReserved{5}});
+  EXPECT_EQ(journal_->Append({.lsn = {1}, .records = {IdsReserved{6}}}).code(),
+            absl::StatusCode::kInternal);
+  Reopen();
+  EXPECT_EQ(journal_->Append({.lsn = {2}, .records = {IdsReserved{6}}}).code(),
+            absl::StatusCode::kInternal);
+  EXPECT_TRUE(SameState(AfterRestart(), {IdsReserved{5}}));
+}
+
+TEST_P(JournalContract, ErrorOfTheSinkEndsTheRecovery) {
+  Append({IdsReserved{5}, VirtualHostDeclared{"/"}, InBothQueues()});
+  for (int taken_max = 0; taken_max < 3; ++taken_max) {
+    Reopen();
+    int taken = 0;
+    const absl::Status status = journal_->Recover([&](const Record&) {
+      return taken++ < taken_max ? absl::OkStatus() : absl::AbortedError("enough");
+    });
+    EXPECT_EQ(status, absl::AbortedError("enough"));
+    EXPECT_EQ(taken, taken_max + 1);
+  }
+}
+
+// Any history, cut into lives of any length, comes back as LiveState says.
+TEST_P(JournalContract, RandomHistoriesSurviveReopening) {
+  const uint64_t seed = TestSeed();
+  SCOPED_TRACE(SeedTrace(seed));
+  History history(seed);
+  Random random(seed);
+  LiveState expected;
+  for (int life = 0; life < 25; ++life) {
+    for (uint64_t batches = random() % 40; batches > 0; --batches) {
+      const Batch batch = history.Next();
+      expected.Apply(batch);
+      Append(batch.records);
+      if (HasFatalFailure()) return;
+    }
+    const std::vector<Record> recovered = AfterRestart();
+    ASSERT_TRUE(InPromisedOrder(recovered));
+    ASSERT_TRUE(SameState(recovered, Emitted(expected))) << "in life " << life;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Backends, JournalContract,
+    ::testing::Values(BackendParam{"Memory", [] { return std::make_unique<MemoryBackend>(); }},
+                      BackendParam{"RocksDb", [] { return std::make_unique<RocksDbBackend>(); }}),
+    [](const auto& info) { return info.param.name; });
+
+}  // namespace
+}  // namespace warren::storage
