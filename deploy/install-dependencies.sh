@@ -8,13 +8,14 @@
 set -euo pipefail
 
 build_packages=(
-  g++ cmake ninja-build ccache
+  g++ cmake ninja-build ccache pkg-config
   libabsl-dev libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
-  librocksdb-dev prometheus-cpp-dev libspdlog-dev libcli11-dev nlohmann-json3-dev
+  librocksdb-dev zlib1g-dev prometheus-cpp-dev libspdlog-dev libcli11-dev
   libgtest-dev libgmock-dev
+  python3-venv
 )
-# Tests of a command instead of a package: whoever provides npm, Debian or another, will do.
-test_packages=(git python3-venv)
+test_packages=(git)
+# Asked for by command, since others than Debian provide them, too.
 test_commands=(npm)
 
 case "${1:-}" in

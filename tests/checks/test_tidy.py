@@ -54,7 +54,8 @@ def test_no_loose_ends(root, files):
 
 
 def test_headers_are_guarded(root, files):
-    bare = [name for name in written(files, ".h") if "#pragma once" not in (root / name).read_text()]
+    bare = [name for name in written(files, ".h")
+            if "#pragma once" not in (root / name).read_text()]
     assert not bare, "\n".join(bare)
 
 

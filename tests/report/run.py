@@ -35,8 +35,8 @@ class Runner:
 
 def runners(build: pathlib.Path, results: pathlib.Path, jobs: int) -> list[Runner]:
     def pytest(name: str, *arguments: str) -> Runner:
-        return Runner(name, [sys.executable, "-m", "pytest", "-q", f"--junitxml={results}/{name}.xml",
-                             *arguments])
+        return Runner(name, [sys.executable, "-m", "pytest", "-q",
+                             f"--junitxml={results}/{name}.xml", *arguments])
 
     folders = [folder for folder in PYTEST_FOLDERS if (ROOT / folder).is_dir()]
     return [
