@@ -9,6 +9,7 @@ The repository's own checks run last, since one of them reads the results of all
 
 import argparse
 import dataclasses
+import os
 import pathlib
 import shutil
 import subprocess
@@ -95,6 +96,7 @@ def main() -> int:
     results = build / "results"
     shutil.rmtree(results, ignore_errors=True)
     results.mkdir(parents=True)
+    os.environ["WARREN_BINARY"] = str(build / "bin" / "warren")  # what the tests start
 
     total: list[junit.Result] = []
     for runner in runners(build, results, arguments.jobs):
