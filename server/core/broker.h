@@ -36,11 +36,14 @@ struct BrokerOptions {
   int64_t producer_expiry_ms = int64_t{7} * 24 * 3600 * 1000;
 };
 
-// Sums over the whole broker, kept up to date by each step; O(1) to read.
+// Sums over the whole broker, kept up to date by each step; O(1) to read. "Messages" are copies:
+// one a queue.
 struct Usage {
+  // What is there now.
   uint64_t ready_messages = 0;
   uint64_t delayed_messages = 0;
   uint64_t unsettled_messages = 0;
+  uint64_t held_messages = 0;  // published by transactions that aren't durable yet
   uint64_t body_bytes = 0;  // of messages in queues, each body once
   uint64_t pending_records = 0;     // not yet taken by TakeBatch
   uint64_t pending_body_bytes = 0;  // their bodies
@@ -50,6 +53,22 @@ struct Usage {
   uint64_t bindings = 0;
   uint64_t consumers = 0;
   uint64_t publishers = 0;
+
+  // What has happened since the start; these only grow.
+  uint64_t recovered_total = 0;      // found in the journal
+  uint64_t enqueued_total = 0;       // joined a queue, by publishing or dead-lettering
+  uint64_t unroutable_total = 0;     // published messages that no queue would get
+  uint64_t delivered_total = 0;      // handed to consumers and Get
+  uint64_t redelivered_total = 0;    // of these, with `redelivered` set
+  uint64_t acked_total = 0;          // left a queue settled
+  uint64_t requeued_total = 0;       // came back
+  uint64_t expired_total = 0;        // left by reason of time
+  uint64_t rejected_total = 0;       // left by a consumer's word
+  uint64_t overflowed_total = 0;     // left because the queue was full
+  uint64_t exhausted_total = 0;      // left because they were delivered too often
+  uint64_t removed_total = 0;        // purged, or gone with their queue
+  uint64_t dead_lettered_total = 0;  // of those that left, how many went to an exchange
+  uint64_t dead_letters_lost_total = 0;  // of these, how many no queue took
 };
 
 class Broker {

@@ -1,0 +1,272 @@
+// The broker's state and the handlers of its commands; inside of broker.h.
+//
+// One class, since a step may touch everything; one file an idea: topology.cc, publishing.cc,
+// delivery.cc, consuming.cc, settling.cc, transactions.cc, dead_lettering.cc, recovery.cc,
+// invariants.cc, and broker.cc for the step itself and time.
+//
+// A step is: the handler; then, until nothing is left, dead letters find their queues and what the
+// ledger has released is carried out.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "server/core/broker.h"
+#include "server/core/ledger.h"
+#include "server/core/router.h"
+#include "server/core/slab.h"
+#include "server/core/virtual_host.h"
+
+namespace warren::core {
+
+class Broker::Impl {
+ public:
+  explicit Impl(BrokerOptions options) : options_(options), random_(options.seed) {}
+
+  // recovery.cc
+  absl::Status Restore(storage::Record record, int64_t now_ms);
+  void FinishRecovery(int64_t now_ms);
+
+  // broker.cc
+  void Step(int64_t now_ms, Command command, Effects& effects);
+  std::optional<int64_t> NextDeadline() const { return timers_.Next(); }
+  Ledger& ledger() { return ledger_; }
+  const Usage& usage();
+
+  // invariants.cc
+  void CheckInvariants() const;
+
+ private:
+  struct Publisher {
+    PublisherId id;
+    VirtualHost* virtual_host = nullptr;
+    Producer* producer = nullptr;  // none without a producer id
+  };
+  struct Lease {
+    Queue* queue = nullptr;
+    Entry* entry = nullptr;
+    int64_t until_ms = 0;
+    TimerState timer;
+  };
+  // A delivery that is being settled: who holds it is either a consumer or a lease.
+  struct Held {
+    Queue* queue = nullptr;
+    Entry* entry = nullptr;
+    Consumer* consumer = nullptr;  // null: leased
+  };
+
+  // ---- The step (broker.cc) ----
+  void CarryOut(Waiting waiting);
+  void FinishStep();
+  void Emit(Effect effect) { out_->push_back(std::move(effect)); }
+  void Confirm(PublisherId publisher, uint64_t first, uint64_t last, Outcome outcome);
+  void FlushConfirms();
+  void Handle(Tick&) {}  // every step looks at the timers
+  void Handle(Durable& c) { ledger_.Durable(c.lsn); }
+  void Handle(BeginShutdown&);
+  void Handle(FinishShutdown&);
+  void RunTimers();
+  void RemoveIdleExchanges();
+  void RunQueueTimer(Queue& queue);
+  void SetQueueTimer(Queue& queue);
+  void RunExchangeTimer(Exchange& exchange);
+  void RunProducersTimer();
+  uint64_t NextId();
+  std::string MakeName(std::string_view prefix);
+  // The answer to a call. A success waits until all that it may rest on is durable.
+  void Reply(RequestId request, absl::Status status, decltype(Replied::result) result = {});
+
+  // ---- Topology (topology.cc) ----
+  void Handle(DeclareVirtualHost&);
+  void Handle(DeclareExchange&);
+  void Handle(DeleteExchange&);
+  void Handle(DeclareQueue&);
+  void Handle(DeleteQueue&);
+  void Handle(PurgeQueue&);
+  void Handle(Bind&);
+  void Handle(Unbind&);
+  VirtualHost& AddVirtualHost(const std::string& name);
+  void DeclarePredeclared(VirtualHost& host);
+  absl::StatusOr<VirtualHost*> GetVirtualHost(const std::string& name);
+  // `user`: the consumer that asks, none for calls. FAILED_PRECONDITION if the queue is another
+  // stream's.
+  absl::StatusOr<Queue*> GetQueue(const std::string& virtual_host, const std::string& name,
+                                  ConsumerId user = {});
+  absl::Status Declare(const DeclareExchange& c);
+  absl::StatusOr<Queue*> Declare(VirtualHost& host, const std::string& name,
+                                 const std::optional<storage::QueueOptions>& options,
+                                 ConsumerId owner);
+  absl::Status Delete(const DeleteExchange& c);
+  absl::StatusOr<uint64_t> Delete(const DeleteQueue& c);
+  absl::Status Add(VirtualHost& host, const BindingSpec& spec, ConsumerId user);
+  absl::StatusOr<Binding*> Find(VirtualHost& host, const BindingSpec& spec, ConsumerId user,
+                                Binding& like);
+  Exchange& AddExchange(VirtualHost& host, storage::ExchangeId id, const std::string& name,
+                        const storage::ExchangeOptions& options);
+  Queue& AddQueue(VirtualHost& host, storage::QueueId id, const std::string& name,
+                  const storage::QueueOptions& options);
+  void RemoveBinding(Binding& binding);
+  void RemoveExchange(Exchange& exchange);
+  void RemoveQueue(Queue& queue, std::string_view why);
+
+  // ---- Publishing (publishing.cc) ----
+  void Handle(OpenPublisher&);
+  void Handle(Publish&);
+  void Handle(ClosePublisher&);
+  void RemovePublisher(Publisher& publisher);
+  void PublishOne(Publisher& publisher, uint64_t sequence, Publication& publication);
+  void Refuse(Publisher& publisher, uint64_t sequence, absl::Status error);
+  // Whether the producer used this sequence before; if not, it has now.
+  enum class Sequence : uint8_t { kNew, kTaken, kRefused };
+  Sequence Advance(Producer& producer, uint64_t sequence);
+  absl::StatusOr<Exchange*> FindTarget(VirtualHost& host, const storage::Message& message);
+  int64_t DueAt(const Exchange* exchange, const Publication& publication) const;
+  bool IsRepeat(const std::optional<MessageIdWindow>& seen, const storage::Message& message) const;
+  void MarkSeen(Exchange& exchange, const storage::Message& message);
+  void MarkSeen(Queue& queue, const storage::Message& message);
+  // What became of a message on its way into queues.
+  struct Admission {
+    std::vector<Queue*> queues;  // that take it; the others had its message id, or refused
+    absl::Status refusal;        // of the first queue that was full
+  };
+  // Who of `routed` takes it; a refused copy is dead-lettered where the queue says so.
+  Admission Admit(const std::vector<Queue*>& routed, const storage::MessagePtr& message,
+                  int64_t due_at_ms);
+  absl::Status QueueFull(const Queue& queue) const;
+  // Puts it into the queues: at once, or as held by a transaction.
+  enum class Join : uint8_t { kNow, kHeld };
+  void Enqueue(storage::MessagePtr message, const std::vector<Queue*>& queues, int64_t due_at_ms,
+               PublisherId publisher, uint64_t sequence, Join join);
+  Entry* MakeEntry(QueuedMessage& message, const Queue& queue, int64_t due_at_ms);
+
+  // ---- Delivery (delivery.cc) ----
+  // A new or due entry joins its queue; then what follows from that.
+  void JoinQueue(Queue& queue, Entry& entry);
+  void Dispatch(Queue& queue);
+  void Deliver(Queue& queue, Entry& entry, Consumer& consumer);
+  Delivery HandOut(Queue& queue, Entry& entry, uint64_t tag);
+  void ExpireDue(Queue& queue);
+  void EnforceLength(Queue& queue);
+  bool EnsureServing(Queue& queue);
+  void StopServing(Queue& queue);
+  // From delayed or ready; the entry is the caller's then.
+  void Take(Queue& queue, Entry& entry);
+  // The entry, taken out of its queue's lists, is gone from it.
+  void Discard(Queue& queue, Entry& entry, Ledger::Left left);
+  void Free(Entry& entry);
+  storage::EntryFacts FactsOf(const Queue& queue, const Entry& entry) const;
+
+  // ---- Consumers (consuming.cc) ----
+  void Handle(Subscribe&);
+  void Handle(SetPrefetch&);
+  void Handle(DrainConsumer&);
+  void Handle(CloseConsumer&);
+  void Handle(Get&);
+  absl::StatusOr<Consumer*> AddConsumer(Subscribe& c);
+  absl::Status CheckConsumable(const Queue& queue, const Subscribe& c) const;
+  // Requeues what it holds, and removes it with all that goes with it.
+  void RemoveConsumer(Consumer& consumer);
+  // Takes it out of all tables; it holds nothing any more.
+  void ForgetConsumer(Consumer& consumer);
+  void RunGet(Queue& queue, const Get& c);
+
+  // ---- Settling (settling.cc) ----
+  void Handle(Settle&);
+  void Handle(HandedOver&);
+  void Handle(Ack&);
+  std::vector<SettleFailure> SettleAll(VirtualHost& host, Consumer* consumer,
+                                       const std::vector<Settlement>& settlements);
+  // Finds what a settlement names; what can't be found becomes a failure.
+  std::vector<Held> Resolve(VirtualHost& host, Consumer* consumer, const Settlement& settlement,
+                            std::vector<SettleFailure>& failures);
+  std::optional<Held> FindHeld(VirtualHost& host, Consumer* consumer, DeliveryTag tag);
+  absl::Status UnknownTag(const VirtualHost& host, const Consumer* consumer, DeliveryTag tag) const;
+  // Takes it from its holder; the entry is the caller's then.
+  void Release(const Held& held);
+  // `left`: what an end without a trace counts as; kElsewhere if it is part of a transaction.
+  void SettleOne(const Held& held, const Settlement& settlement, Ledger::Left left);
+  // The entry, taken from its holder, returns; `delay_ms` absent: as the retry policy says.
+  void Requeue(Queue& queue, Entry& entry, std::optional<int64_t> delay_ms,
+               Ledger::Left left = Ledger::Left::kForGood);
+  int64_t Backoff(const storage::RetryPolicy& policy, uint32_t attempts);
+  void EndLease(uint64_t tag);
+
+  // ---- Transactions (transactions.cc) ----
+  struct Transaction;
+  void Handle(Commit&);
+  absl::Status Prepare(Commit& c, Transaction& transaction);
+  absl::Status Prepare(Publication& publication, Transaction& transaction);
+  absl::Status Prepare(const TransactionSettlement& settlement, Transaction& transaction);
+  void Apply(Transaction& transaction);
+
+  // ---- Dead letters (dead_lettering.cc) ----
+  // The entry, taken out of its queue's lists, dies: it goes to the dead-letter exchange, or is
+  // dropped and counts as `left`.
+  void Kill(Queue& queue, Entry& entry, storage::DeathReason reason,
+            Ledger::Left left = Ledger::Left::kForGood);
+  void DeadLetter(const Queue& queue, const storage::Message& message,
+                  storage::DeathReason reason);
+  void RouteDeadLetter(VirtualHost& host, const storage::MessagePtr& message);
+
+  // ---- Recovery (recovery.cc) ----
+  absl::Status RestoreOne(storage::IdsReserved&&);
+  absl::Status RestoreOne(storage::VirtualHostDeclared&&);
+  absl::Status RestoreOne(storage::ExchangeDeclared&&);
+  absl::Status RestoreOne(storage::QueueDeclared&&);
+  absl::Status RestoreOne(storage::BindingAdded&&);
+  absl::Status RestoreOne(storage::QueueServing&&);
+  absl::Status RestoreOne(storage::ProducerAdvanced&&);
+  absl::Status RestoreOne(storage::MessageIdSeen&&);
+  absl::Status RestoreOne(storage::MessagePublished&&);
+  template <typename NotLive>
+  absl::Status RestoreOne(NotLive&&);
+  void PutOverdueInPlace(Queue& queue);
+
+  // ---- State ----
+  const BrokerOptions options_;
+  int64_t now_ms_ = 0;
+  uint64_t next_id_ = 1;       // of messages, queues, exchanges, bindings, and places in queues
+  uint64_t reserved_ids_ = 1;  // the journal knows that ids below this are taken
+  std::mt19937_64 random_;
+  bool stopping_ = false;  // nothing more is delivered
+  Usage usage_;
+
+  std::map<std::string, std::unique_ptr<VirtualHost>> virtual_hosts_;
+  std::map<storage::ExchangeId, Exchange*> exchanges_;
+  std::map<storage::QueueId, Queue*> queues_;
+  std::map<ConsumerId, std::unique_ptr<Consumer>> consumers_;
+  std::map<uint64_t, Lease> leases_;  // by tag
+  uint64_t last_lease_ = 0;
+  std::vector<storage::QueueId> was_served_;  // when the last run ended; during recovery only
+  absl::flat_hash_map<PublisherId, Publisher> publishers_;  // looked up, never walked
+  Producers producers_;
+  TimerState producers_timer_;
+
+  Timers timers_;
+  Ledger ledger_;
+  Router router_;
+  Slab<Entry> entries_;
+  Slab<QueuedMessage> messages_;
+
+  // ---- Of the step that is being made ----
+  struct DeadLetterOnItsWay {
+    VirtualHost* host;
+    storage::MessagePtr message;
+  };
+  Effects* out_ = nullptr;
+  int timed_budget_ = 0;  // things that time may still do in this step
+  std::deque<DeadLetterOnItsWay> dead_letters_;
+  std::vector<storage::ExchangeId> idle_exchanges_;  // auto-delete ones that lost their last binding
+  std::optional<Confirmed> confirms_;  // a run that may grow
+};
+
+}  // namespace warren::core

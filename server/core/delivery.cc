@@ -1,0 +1,149 @@
+// What happens to entries in their queue: they join it, are delivered, expire, or fall off its head.
+#include <algorithm>
+#include <utility>
+
+#include "server/base/check.h"
+#include "server/core/broker_impl.h"
+
+namespace warren::core {
+
+void Broker::Impl::JoinQueue(Queue& queue, Entry& entry) {
+  if (entry.due_at_ms > now_ms_) {
+    ++usage_.delayed_messages;
+    queue.AddDelayed(entry, entry.due_at_ms);
+  } else {
+    ++usage_.ready_messages;
+    queue.AddReady(entry);
+    Dispatch(queue);
+    EnforceLength(queue);
+  }
+  // A time to live of 0 ends here unless a consumer was ready.
+  if (!queue.deadlines().empty()) {
+    if (queue.deadlines().front_ms() <= now_ms_) ExpireDue(queue);
+    SetQueueTimer(queue);
+  }
+}
+
+void Broker::Impl::Take(Queue& queue, Entry& entry) {
+  --(entry.state == EntryState::kDelayed ? usage_.delayed_messages : usage_.ready_messages);
+  queue.Take(entry);
+}
+
+void Broker::Impl::Dispatch(Queue& queue) {
+  if (stopping_ || queue.serving != Serving::kYes) return;
+  while (!queue.available.empty()) {
+    Entry* entry = queue.ready().head();
+    if (entry == nullptr) return;
+    if (entry->expires_at_ms != 0 && entry->expires_at_ms < now_ms_) {
+      if (timed_budget_ == 0) return;  // the queue's timer is due, and goes on from here
+      --timed_budget_;
+      Take(queue, *entry);
+      Kill(queue, *entry, storage::DeathReason::kExpired);
+      continue;
+    }
+    Consumer* consumer = queue.available.NextWithRoomFor(entry->body_bytes());
+    if (consumer == nullptr) return;
+    Deliver(queue, *entry, *consumer);
+  }
+}
+
+void Broker::Impl::Deliver(Queue& queue, Entry& entry, Consumer& consumer) {
+  Take(queue, entry);
+  Delivery delivery = HandOut(queue, entry, ++consumer.last_tag);
+  consumer.unsettled.PushBack(&entry);
+  consumer.by_tag.emplace(entry.tag, &entry);
+  consumer.unsettled_bytes += entry.body_bytes();
+  queue.available.Update(consumer, /*served=*/true);
+  Emit(Delivered{consumer.id, std::move(delivery)});
+}
+
+Delivery Broker::Impl::HandOut(Queue& queue, Entry& entry, uint64_t tag) {
+  Delivery delivery{.tag = {tag},
+                    .message = entry.message->message,
+                    .redelivered = entry.redelivered || entry.delivery_count > 0,
+                    .delivery_count = entry.delivery_count};
+  entry.tag = tag;
+  ++entry.delivery_count;
+  queue.AddUnsettled(entry);
+  ++usage_.unsettled_messages;
+  ++usage_.delivered_total;
+  if (delivery.redelivered) ++usage_.redelivered_total;
+  queue.delivered_up_to = std::max(queue.delivered_up_to, entry.message->id.value);
+  return delivery;
+}
+
+void Broker::Impl::ExpireDue(Queue& queue) {
+  while (timed_budget_ > 0 && !queue.deadlines().empty() &&
+         queue.deadlines().front_ms() <= now_ms_) {
+    --timed_budget_;
+    Entry* entry = queue.deadlines().front();
+    const bool is_due = entry->state == EntryState::kDelayed && entry->due_at_ms <= now_ms_;
+    Take(queue, *entry);
+    if (!is_due) {
+      Kill(queue, *entry, storage::DeathReason::kExpired);
+      continue;
+    }
+    // It joins the tail; a consumer that is ready gets it even if its time to live is 0.
+    entry->position = NextId();
+    entry->due_at_ms = 0;
+    ++usage_.ready_messages;
+    queue.AddReady(*entry);
+    Dispatch(queue);
+    EnforceLength(queue);
+  }
+  Dispatch(queue);
+}
+
+void Broker::Impl::EnforceLength(Queue& queue) {
+  if (queue.options.overflow != storage::OverflowPolicy::kDropHead) return;
+  while (queue.IsOver(0, 0)) {
+    Entry* entry = queue.ready().oldest_of_lowest();
+    Take(queue, *entry);
+    Kill(queue, *entry, storage::DeathReason::kMaxlen);
+  }
+}
+
+// ---- Serving ----
+
+bool Broker::Impl::EnsureServing(Queue& queue) {
+  if (queue.serving == Serving::kNo) {
+    queue.serving = Serving::kAsked;
+    ledger_.Append(storage::QueueServing{queue.id, true, {queue.delivered_up_to}});
+    ledger_.Wait(StartServing{queue.id});
+  }
+  return queue.serving == Serving::kYes;
+}
+
+void Broker::Impl::StopServing(Queue& queue) {
+  if (!queue.durable() || queue.serving == Serving::kNo) return;
+  if (!queue.consumers.empty() || queue.unsettled_count() > 0) return;
+  queue.serving = Serving::kNo;
+  ledger_.Append(storage::QueueServing{queue.id, false, {queue.delivered_up_to}});
+}
+
+// ---- The end of an entry ----
+
+void Broker::Impl::Discard(Queue& queue, Entry& entry, Ledger::Left left) {
+  if (entry.durable) ledger_.RemoveEntry(*entry.message, queue.id, left);
+  Free(entry);
+}
+
+void Broker::Impl::Free(Entry& entry) {
+  QueuedMessage* message = entry.message;
+  entries_.Delete(&entry);
+  if (--message->entries > 0) return;
+  usage_.body_bytes -= message->message->body.size();
+  messages_.Delete(message);
+}
+
+storage::EntryFacts Broker::Impl::FactsOf(const Queue& queue, const Entry& entry) const {
+  // Only a delayed entry has a due time; before it joins its queue at all it is held.
+  const bool may_be_delayed =
+      entry.state == EntryState::kDelayed || entry.state == EntryState::kHeld;
+  return {.queue = queue.id,
+          .expires_at_ms = entry.expires_at_ms,
+          .due_at_ms = may_be_delayed ? entry.due_at_ms : 0,
+          .delivery_count = entry.delivery_count};
+}
+
+}  // namespace warren::core

@@ -1,0 +1,133 @@
+// What must hold between steps, checked by walking everything. For simulation and debug builds.
+#include "server/base/check.h"
+#include "server/core/broker_impl.h"
+
+namespace warren::core {
+namespace {
+
+struct Counted {
+  uint64_t ready = 0;
+  uint64_t ready_bytes = 0;
+  uint64_t delayed = 0;
+  uint64_t unsettled = 0;
+  uint64_t held = 0;
+};
+
+void CheckEntry(const Queue& queue, const Entry& entry, EntryState state) {
+  WARREN_CHECK(entry.state == state);
+  WARREN_CHECK(entry.message != nullptr && entry.message->entries > 0);
+  WARREN_CHECK(entry.priority <= queue.options.max_priority);
+  WARREN_CHECK(!entry.durable || (queue.durable() && entry.content().persistent));
+  WARREN_CHECK(!entry.claimed);
+}
+
+void CheckHeap(const Queue& queue) {
+  uint32_t inside = 0;
+  queue.deadlines().ForEach([&](const Entry& entry) {
+    WARREN_CHECK(entry.deadline_ms() >= queue.deadlines().front_ms());
+    WARREN_CHECK(entry.deadline_index < queue.deadlines().size());
+    ++inside;
+  });
+  WARREN_CHECK(inside == queue.deadlines().size());
+}
+
+uint64_t CheckUnsettled(const Queue& queue, const EntryList& list, uint64_t* bytes) {
+  uint64_t count = 0;
+  uint64_t last_tag = 0;
+  for (const Entry* e = list.front(); e != nullptr; e = e->next) {
+    CheckEntry(queue, *e, EntryState::kUnsettled);
+    WARREN_CHECK(e->tag > last_tag);
+    WARREN_CHECK(e->delivery_count > 0);
+    last_tag = e->tag;
+    *bytes += e->body_bytes();
+    ++count;
+  }
+  return count;
+}
+
+Counted CheckQueue(const Queue& queue) {
+  Counted counted;
+  const Entry* before = nullptr;
+  queue.ready().ForEach([&](const Entry& entry) {
+    CheckEntry(queue, entry, EntryState::kReady);
+    WARREN_CHECK((entry.expires_at_ms != 0) == (entry.deadline_index != Entry::kNoDeadline));
+    WARREN_CHECK(before == nullptr || before->priority > entry.priority ||
+                 (before->priority == entry.priority && before->position < entry.position));
+    before = &entry;
+    ++counted.ready;
+    counted.ready_bytes += entry.body_bytes();
+  });
+  CheckHeap(queue);
+  queue.deadlines().ForEach([&](const Entry& entry) {
+    if (entry.state == EntryState::kDelayed) ++counted.delayed;
+  });
+  for (const Entry* e = queue.held().front(); e != nullptr; e = e->next) {
+    CheckEntry(queue, *e, EntryState::kHeld);
+    ++counted.held;
+  }
+  for (const auto& [id, consumer] : queue.consumers) {
+    WARREN_CHECK(consumer->queue == &queue && consumer->id == id);
+    uint64_t bytes = 0;
+    const uint64_t count = CheckUnsettled(queue, consumer->unsettled, &bytes);
+    WARREN_CHECK(count == consumer->by_tag.size() && bytes == consumer->unsettled_bytes);
+    WARREN_CHECK((consumer->ring_next != nullptr) == consumer->WantsMore());
+    counted.unsettled += count;
+  }
+  uint64_t leased_bytes = 0;
+  counted.unsettled += CheckUnsettled(queue, queue.leased, &leased_bytes);
+
+  WARREN_CHECK(counted.ready == queue.ready_count());
+  WARREN_CHECK(counted.ready_bytes == queue.ready_bytes());
+  WARREN_CHECK(counted.delayed == queue.delayed_count());
+  WARREN_CHECK(counted.unsettled == queue.unsettled_count());
+  WARREN_CHECK(counted.held == queue.held_count());
+  return counted;
+}
+
+}  // namespace
+
+void Broker::Impl::CheckInvariants() const {
+  Counted all;
+  for (const auto& [id, queue] : queues_) {
+    WARREN_CHECK(queue->id == id);
+    WARREN_CHECK(queue->virtual_host.FindQueue(queue->name) == queue);
+    WARREN_CHECK(!queue->options.exclusive || queue->exclusive_owner);
+    const Counted counted = CheckQueue(*queue);
+    all.ready += counted.ready;
+    all.delayed += counted.delayed;
+    all.unsettled += counted.unsettled;
+    all.held += counted.held;
+    // Nobody who could take more waits beside messages that could be taken.
+    if (!stopping_ && queue->serving == Serving::kYes && queue->ready_count() > 0) {
+      const Entry* head = queue->ready().head();
+      const bool overdue = head->expires_at_ms != 0 && head->expires_at_ms < now_ms_;
+      WARREN_CHECK(overdue ||
+                   queue->available.NextWithRoomFor(head->body_bytes()) == nullptr);
+    }
+  }
+  WARREN_CHECK(all.ready == usage_.ready_messages);
+  WARREN_CHECK(all.delayed == usage_.delayed_messages);
+  WARREN_CHECK(all.unsettled == usage_.unsettled_messages);
+  WARREN_CHECK(all.held == usage_.held_messages);
+
+  const uint64_t came = usage_.recovered_total + usage_.enqueued_total;
+  const uint64_t left = usage_.acked_total + usage_.rejected_total + usage_.expired_total +
+                        usage_.overflowed_total + usage_.exhausted_total + usage_.removed_total;
+  WARREN_CHECK(came == left + all.ready + all.delayed + all.unsettled + all.held);
+
+  uint64_t bindings = 0;
+  for (const auto& [id, exchange] : exchanges_) {
+    WARREN_CHECK(exchange->virtual_host.FindExchange(exchange->name) == exchange);
+    for (const auto& [binding_id, binding] : exchange->bindings) {
+      WARREN_CHECK(binding->source == exchange);
+      WARREN_CHECK((binding->queue != nullptr) != (binding->exchange != nullptr));
+      ++bindings;
+    }
+  }
+  WARREN_CHECK(bindings == usage_.bindings);
+  for (const auto& [id, consumer] : consumers_) WARREN_CHECK(consumer->queue->consumers.contains(id));
+  for (const auto& [tag, lease] : leases_) WARREN_CHECK(lease.entry->tag == tag);
+  WARREN_CHECK(dead_letters_.empty() && idle_exchanges_.empty() && !confirms_);
+}
+
+}  // namespace warren::core

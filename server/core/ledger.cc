@@ -1,0 +1,137 @@
+#include "server/core/ledger.h"
+
+#include <iterator>
+#include <utility>
+
+#include "server/base/check.h"
+
+namespace warren::core {
+namespace {
+
+// Joins runs of sequences, since publishers send long ones.
+void AddConfirm(std::vector<Waiting>& to, PublisherId publisher, uint64_t sequence) {
+  if (!to.empty()) {
+    if (auto* effect = std::get_if<Effect>(&to.back())) {
+      auto* last = std::get_if<Confirmed>(effect);
+      if (last != nullptr && last->publisher == publisher && last->outcome == Outcome::kAccepted &&
+          last->last_sequence + 1 == sequence) {
+        last->last_sequence = sequence;
+        return;
+      }
+    }
+  }
+  to.push_back(Effect(Confirmed{.publisher = publisher,
+                                .first_sequence = sequence,
+                                .last_sequence = sequence,
+                                .outcome = Outcome::kAccepted,
+                                .error = {}}));
+}
+
+void MoveAll(std::vector<Waiting>& from, std::vector<Waiting>& to) {
+  if (to.empty()) {
+    to.swap(from);
+    return;
+  }
+  to.insert(to.end(), std::move_iterator(from.begin()), std::move_iterator(from.end()));
+  from.clear();
+}
+
+}  // namespace
+
+void Ledger::Append(storage::Record record) {
+  records_.push_back(std::move(record));
+  ++live_;
+}
+
+void Ledger::Publish(QueuedMessage& message, std::vector<storage::EntryFacts> entries,
+                     PublisherId publisher, uint64_t sequence) {
+  message.open_lsn = open_lsn_;
+  message.open_slot = static_cast<uint32_t>(messages_.size());
+  message.durable_entries = static_cast<uint32_t>(entries.size());
+  messages_.push_back({.record = {message.id, message.message, std::move(entries)},
+                       .publisher = publisher,
+                       .sequence = sequence});
+  ++live_;
+  live_bytes_ += message.message->body.size();
+}
+
+void Ledger::RemoveEntry(QueuedMessage& message, storage::QueueId queue, Left left) {
+  WARREN_CHECK(message.durable_entries > 0);
+  --message.durable_entries;
+  if (!IsOpen(message)) {
+    Append(storage::EntryRemoved{message.id, queue, message.durable_entries == 0});
+    return;
+  }
+  PendingMessage& pending = messages_[message.open_slot];
+  std::erase_if(pending.record.entries,
+                [queue](const storage::EntryFacts& facts) { return facts.queue == queue; });
+  if (!pending.record.entries.empty()) return;
+  live_bytes_ -= message.message->body.size();
+  --live_;
+  pending.record.message = nullptr;
+  if (pending.publisher) {
+    AddConfirm(left == Left::kForGood ? released_ : waiting_, pending.publisher, pending.sequence);
+  }
+}
+
+void Ledger::UpdateEntry(const QueuedMessage& message, storage::EntryFacts facts) {
+  if (!IsOpen(message)) {
+    Append(storage::EntryUpdated{message.id, facts});
+    return;
+  }
+  for (storage::EntryFacts& entry : messages_[message.open_slot].record.entries) {
+    if (entry.queue == facts.queue) entry = facts;
+  }
+}
+
+void Ledger::AdvanceProducer(Producer& producer, int64_t now_ms) {
+  if (producer.advanced_lsn != open_lsn_) {
+    producer.advanced_lsn = open_lsn_;
+    producer.advanced_slot = static_cast<uint32_t>(records_.size());
+    Append(storage::ProducerAdvanced{.virtual_host = producer.virtual_host,
+                                     .producer_id = producer.id});
+  }
+  auto& record = std::get<storage::ProducerAdvanced>(records_[producer.advanced_slot]);
+  record.last_sequence = producer.last_sequence;
+  record.at_ms = now_ms;
+}
+
+void Ledger::Wait(Waiting waiting) { waiting_.push_back(std::move(waiting)); }
+
+void Ledger::EndStep() {
+  if (live_ > 0) return;
+  messages_.clear();  // all struck out
+  if (waiting_.empty()) return;
+  MoveAll(waiting_, in_flight_.empty() ? released_ : in_flight_.back().waiting);
+}
+
+std::vector<Waiting> Ledger::TakeReleased() { return std::exchange(released_, {}); }
+
+storage::Batch Ledger::Take() {
+  WARREN_CHECK(HasPending());
+  storage::Batch batch{.lsn = open_lsn_, .records = std::move(records_), .bytes = live_bytes_};
+  batch.records.reserve(live_);
+  InFlight in_flight{.lsn = open_lsn_, .waiting = std::move(waiting_)};
+  for (PendingMessage& pending : messages_) {
+    if (!pending.record.message) continue;
+    if (pending.publisher) AddConfirm(in_flight.waiting, pending.publisher, pending.sequence);
+    batch.records.push_back(std::move(pending.record));
+  }
+  in_flight_.push_back(std::move(in_flight));
+  messages_.clear();
+  records_ = {};
+  waiting_ = {};
+  live_ = 0;
+  live_bytes_ = 0;
+  ++open_lsn_.value;
+  return batch;
+}
+
+void Ledger::Durable(storage::Lsn lsn) {
+  while (!in_flight_.empty() && in_flight_.front().lsn <= lsn) {
+    MoveAll(in_flight_.front().waiting, released_);
+    in_flight_.pop_front();
+  }
+}
+
+}  // namespace warren::core

@@ -1,0 +1,114 @@
+// The ledger: records on their way to the journal, and what waits for them to be durable. Step 5
+// of a message's life.
+//
+// Records gather in the open batch until the journal can take it; its number is the LSN. Whatever
+// promises durability waits with the batch that it rests on, and is released when that is durable.
+// One mechanism for confirms, replies and answers alike.
+//
+// A message that leaves all its durable queues while its record is still in the open batch is
+// struck out: it is never written. If it left for good (settled, dropped), its confirm is released
+// at once, since there is nothing left to lose.
+//
+// Broker thread only.
+//
+// Invariants:
+// 1. Batches become durable in order; what waits is released in that order.
+// 2. Nothing waits when no record is open or in flight.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <variant>
+#include <vector>
+
+#include "server/core/deduplication.h"
+#include "server/core/effect.h"
+#include "server/core/entry.h"
+#include "storage/record.h"
+
+namespace warren::core {
+
+// ---- What can wait for a batch, besides effects ----
+
+// The first `count` held entries of the queue may join it: their transaction is durable.
+struct ReleaseHeld {
+  storage::QueueId queue;
+  uint64_t count = 0;
+};
+// The journal knows that the queue's messages may be delivered.
+struct StartServing {
+  storage::QueueId queue;
+};
+// The consumer has been told that it subscribed; deliveries may follow.
+struct OpenConsumer {
+  ConsumerId consumer;
+};
+// A Get that came before its queue was being served.
+struct ResumeGet {
+  Get get;
+};
+using Waiting = std::variant<Effect, ReleaseHeld, StartServing, OpenConsumer, ResumeGet>;
+
+class Ledger {
+ public:
+  // Any record but those with methods of their own.
+  void Append(storage::Record record);
+
+  // The message, with its durable entries. When it is durable, or has left for good, Confirmed
+  // (accepted) is released for the publisher; none if that is 0.
+  void Publish(QueuedMessage& message, std::vector<storage::EntryFacts> entries,
+               PublisherId publisher, uint64_t sequence);
+
+  // kElsewhere: another record of this step says where it went.
+  enum class Left : uint8_t { kForGood, kElsewhere };
+  // REQUIRES: the entry is durable and not removed yet.
+  void RemoveEntry(QueuedMessage& message, storage::QueueId queue, Left left);
+  void UpdateEntry(const QueuedMessage& message, storage::EntryFacts facts);
+
+  void AdvanceProducer(Producer& producer, int64_t now_ms);
+
+  // Released once all that has been appended so far is durable.
+  void Wait(Waiting waiting);
+
+  // To be called when a command has been carried out: lets go of what waits for nothing.
+  void EndStep();
+  // What has been released since the last call.
+  std::vector<Waiting> TakeReleased();
+
+  bool HasPending() const { return live_ > 0; }
+  // REQUIRES: HasPending().
+  storage::Batch Take();
+  // Unknown or repeated LSNs are ignored.
+  void Durable(storage::Lsn lsn);
+
+  uint64_t pending_records() const { return live_; }
+  uint64_t pending_bytes() const { return live_bytes_; }
+  uint64_t in_flight() const { return in_flight_.size(); }
+
+ private:
+  struct PendingMessage {
+    storage::MessagePublished record;  // message null: struck out
+    PublisherId publisher;
+    uint64_t sequence = 0;
+  };
+  struct InFlight {
+    storage::Lsn lsn;
+    std::vector<Waiting> waiting;
+  };
+
+  bool IsOpen(const QueuedMessage& message) const { return message.open_lsn == open_lsn_; }
+
+  // The open batch. A message's record never depends on the place of the others, so the two kinds
+  // are kept apart.
+  storage::Lsn open_lsn_{1};
+  std::vector<storage::Record> records_;
+  std::vector<PendingMessage> messages_;
+  std::vector<Waiting> waiting_;
+  uint64_t live_ = 0;  // records that are not struck out
+  uint64_t live_bytes_ = 0;
+
+  std::deque<InFlight> in_flight_;
+  std::vector<Waiting> released_;
+};
+
+}  // namespace warren::core

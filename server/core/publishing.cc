@@ -1,0 +1,308 @@
+// Publishers, and a message's way from a publisher into queues.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/base/check.h"
+#include "server/base/error.h"
+#include "server/core/broker_impl.h"
+
+namespace warren::core {
+namespace {
+
+constexpr std::string_view kDelayHeader = "x-delay";
+
+// Refused sequences that are remembered, a producer; more than a client may have unconfirmed.
+constexpr size_t kRejectedMax = 20'000;
+
+// The longest delay, as the API has it; for the header, which comes unchecked.
+constexpr int64_t kDelayMaxMs = int64_t{100} * 366 * 24 * 3600 * 1000;
+
+}  // namespace
+
+// ---- Publishers ----
+
+void Broker::Impl::Handle(OpenPublisher& c) {
+  const absl::StatusOr<VirtualHost*> host = GetVirtualHost(c.virtual_host);
+  if (!host.ok()) return Emit(PublisherClosed{c.publisher, host.status()});
+  Publisher publisher{.id = c.publisher, .virtual_host = *host};
+  if (!c.producer_id.empty()) {
+    Producer& producer = producers_.Get(c.virtual_host, c.producer_id, now_ms_);
+    timers_.GoOffBy(producers_timer_, TimerKind::kProducers, 0,
+                    now_ms_ + options_.producer_expiry_ms);
+    if (c.takes_over) {
+      const auto owner = publishers_.find(producer.owner);
+      if (owner != publishers_.end()) {
+        const Subject subject{"producer", c.producer_id, c.virtual_host};
+        Emit(PublisherClosed{
+            producer.owner,
+            Error(absl::StatusCode::kAborted, "PRODUCER_TAKEN_OVER", subject,
+                  absl::StrCat(Describe(subject), " was opened by another stream, which has it "
+                               "now; use one stream a producer id"))});
+        RemovePublisher(owner->second);
+      }
+      producer.owner = c.publisher;
+    }
+    ++producer.publishers;
+    publisher.producer = &producer;
+  }
+  publishers_.emplace(c.publisher, publisher);
+  // What it is told was taken is durable by then.
+  ledger_.Wait(Effect(PublisherOpened{
+      .publisher = c.publisher,
+      .last_sequence = publisher.producer != nullptr ? publisher.producer->last_sequence : 0}));
+}
+
+void Broker::Impl::Handle(ClosePublisher& c) {
+  const auto it = publishers_.find(c.publisher);
+  if (it != publishers_.end()) RemovePublisher(it->second);
+}
+
+void Broker::Impl::RemovePublisher(Publisher& publisher) {
+  if (Producer* producer = publisher.producer) {
+    --producer->publishers;
+    if (producer->owner == publisher.id) producer->owner = {};
+  }
+  publishers_.erase(publisher.id);
+}
+
+Broker::Impl::Sequence Broker::Impl::Advance(Producer& producer, uint64_t sequence) {
+  if (sequence <= producer.last_sequence) {
+    return producer.rejected.contains(sequence) ? Sequence::kRefused : Sequence::kTaken;
+  }
+  producer.last_sequence = sequence;
+  producers_.Touch(producer, now_ms_);
+  ledger_.AdvanceProducer(producer, now_ms_);
+  return Sequence::kNew;
+}
+
+// ---- One message ----
+
+void Broker::Impl::Handle(Publish& c) {
+  const auto it = publishers_.find(c.publisher);
+  if (it == publishers_.end()) return;
+  uint64_t sequence = c.first_sequence;
+  for (Publication& publication : c.publications) PublishOne(it->second, sequence++, publication);
+}
+
+void Broker::Impl::Refuse(Publisher& publisher, uint64_t sequence, absl::Status error) {
+  if (publisher.producer != nullptr) {
+    std::set<uint64_t>& rejected = publisher.producer->rejected;
+    rejected.insert(sequence);
+    if (rejected.size() > kRejectedMax) rejected.erase(rejected.begin());
+  }
+  FlushConfirms();
+  Emit(Confirmed{.publisher = publisher.id,
+                 .first_sequence = sequence,
+                 .last_sequence = sequence,
+                 .outcome = Outcome::kRejected,
+                 .error = std::move(error)});
+}
+
+void Broker::Impl::PublishOne(Publisher& publisher, uint64_t sequence, Publication& publication) {
+  VirtualHost& host = *publisher.virtual_host;
+  if (!publication.refused.ok()) {
+    return Refuse(publisher, sequence, std::move(publication.refused));
+  }
+  // A repeat rests on the first one, so its confirm waits for what is still on its way.
+  const auto repeated = [&] {
+    ledger_.Wait(Effect(Confirmed{.publisher = publisher.id,
+                                  .first_sequence = sequence,
+                                  .last_sequence = sequence,
+                                  .outcome = Outcome::kDuplicate,
+                                  .error = {}}));
+  };
+  if (publisher.producer != nullptr) {
+    switch (Advance(*publisher.producer, sequence)) {
+      case Sequence::kNew:
+        break;
+      case Sequence::kTaken:
+        return repeated();
+      case Sequence::kRefused: {
+        const Subject subject{"producer", publisher.producer->id, host.name};
+        return Refuse(publisher, sequence,
+                      Error(absl::StatusCode::kFailedPrecondition, "SEQUENCE_REFUSED", subject,
+                            absl::StrCat(Describe(subject), ": sequence ", sequence,
+                                         " was refused before; publish it under a new one")));
+      }
+    }
+  }
+
+  storage::Message& message = *publication.message;
+  const absl::StatusOr<Exchange*> exchange = FindTarget(host, message);
+  if (!exchange.ok()) return Refuse(publisher, sequence, exchange.status());
+  message.published_at_ms = now_ms_;
+  if (*exchange != nullptr && IsRepeat((*exchange)->seen, message)) return repeated();
+
+  const std::vector<Queue*>& routed =
+      router_.Route(host, *exchange, message.routing_key.view(), message.headers());
+  if (routed.empty()) {
+    ++usage_.unroutable_total;
+    return Confirm(publisher.id, sequence, sequence,
+                   publication.mandatory ? Outcome::kUnroutable : Outcome::kAccepted);
+  }
+  const int64_t due_at_ms = DueAt(*exchange, publication);
+  const storage::MessagePtr shared = publication.message;
+  Admission admission = Admit(routed, shared, due_at_ms);
+  if (!admission.refusal.ok()) {
+    Refuse(publisher, sequence, std::move(admission.refusal));
+    if (!admission.queues.empty()) {
+      Enqueue(shared, admission.queues, due_at_ms, PublisherId(), 0, Join::kNow);
+    }
+    return;
+  }
+  if (admission.queues.empty()) return repeated();
+  // Only what was taken is marked: what was refused or unroutable may be published again.
+  if (*exchange != nullptr) MarkSeen(**exchange, message);
+  Enqueue(shared, admission.queues, due_at_ms, publisher.id, sequence, Join::kNow);
+}
+
+absl::StatusOr<Exchange*> Broker::Impl::FindTarget(VirtualHost& host,
+                                                   const storage::Message& message) {
+  if (message.exchange.empty()) return nullptr;
+  const std::string_view name = message.exchange.view();
+  Exchange* exchange = host.FindExchange(name);
+  const Subject subject{"exchange", name, host.name};
+  if (exchange == nullptr) {
+    return Error(absl::StatusCode::kNotFound, "EXCHANGE_NOT_FOUND", subject,
+                 absl::StrCat(Describe(subject), " does not exist; declare it first"));
+  }
+  if (exchange->options.internal) {
+    return Error(absl::StatusCode::kPermissionDenied, "EXCHANGE_INTERNAL", subject,
+                 absl::StrCat(Describe(subject), " is internal: it takes messages from other "
+                              "exchanges only; publish to one that is bound to it"));
+  }
+  return exchange;
+}
+
+int64_t Broker::Impl::DueAt(const Exchange* exchange, const Publication& publication) const {
+  if (publication.deliver_at_ms > 0) {
+    return publication.deliver_at_ms > now_ms_ ? publication.deliver_at_ms : 0;
+  }
+  int64_t delay_ms = publication.delay_ms;
+  if (delay_ms == 0 && exchange != nullptr && exchange->options.delayed) {
+    const storage::Value* header =
+        storage::FindHeader(publication.message->headers(), kDelayHeader);
+    if (header != nullptr) {
+      if (const auto* ms = std::get_if<int64_t>(&header->data)) delay_ms = *ms;
+    }
+  }
+  return delay_ms > 0 ? now_ms_ + std::min(delay_ms, kDelayMaxMs) : 0;
+}
+
+bool Broker::Impl::IsRepeat(const std::optional<MessageIdWindow>& seen,
+                            const storage::Message& message) const {
+  return seen && message.properties && !message.properties->message_id.empty() &&
+         seen->Contains(message.properties->message_id, now_ms_);
+}
+
+void Broker::Impl::MarkSeen(Exchange& exchange, const storage::Message& message) {
+  if (!exchange.seen || !message.properties || message.properties->message_id.empty()) return;
+  const std::string& id = message.properties->message_id;
+  int64_t until_ms = 0;
+  if (!exchange.seen->Add(id, now_ms_, &until_ms)) return;
+  if (exchange.options.durable && message.persistent) {
+    ledger_.Append(storage::MessageIdSeen{exchange.id, {}, id, until_ms});
+  }
+  timers_.GoOffBy(exchange.timer, TimerKind::kExchange, exchange.id.value, until_ms);
+}
+
+void Broker::Impl::MarkSeen(Queue& queue, const storage::Message& message) {
+  if (!queue.seen || !message.properties || message.properties->message_id.empty()) return;
+  const std::string& id = message.properties->message_id;
+  int64_t until_ms = 0;
+  if (!queue.seen->Add(id, now_ms_, &until_ms)) return;
+  if (queue.durable() && message.persistent) {
+    ledger_.Append(storage::MessageIdSeen{{}, queue.id, id, until_ms});
+  }
+  timers_.GoOffBy(queue.timer, TimerKind::kQueue, queue.id.value, until_ms);
+}
+
+absl::Status Broker::Impl::QueueFull(const Queue& queue) const {
+  const Subject subject{"queue", queue.name, queue.virtual_host.name};
+  const storage::QueueOptions& options = queue.options;
+  const bool by_count =
+      options.max_length != 0 && queue.ready_count() + 1 > options.max_length;
+  const absl::Status error = Error(
+      absl::StatusCode::kResourceExhausted, "QUEUE_FULL", subject,
+      absl::StrCat(Describe(subject), ": ",
+                   by_count ? absl::StrCat("max_length ", options.max_length)
+                            : absl::StrCat("max_length_bytes ", options.max_length_bytes),
+                   " reached, overflow is reject_publish; consume, or publish more slowly"));
+  return WithMetadata(error, "limit", by_count ? "max_length" : "max_length_bytes");
+}
+
+Broker::Impl::Admission Broker::Impl::Admit(const std::vector<Queue*>& routed,
+                                            const storage::MessagePtr& message,
+                                            int64_t due_at_ms) {
+  Admission admission;
+  admission.queues.reserve(routed.size());
+  for (Queue* queue : routed) {
+    // A delayed message has been confirmed long before it is due, so it is never refused.
+    const bool refusable =
+        due_at_ms == 0 && queue->options.overflow != storage::OverflowPolicy::kDropHead;
+    if (refusable && queue->IsOver(1, message->body.size())) {
+      if (admission.refusal.ok()) admission.refusal = QueueFull(*queue);
+      if (queue->options.overflow == storage::OverflowPolicy::kRejectPublishDlx) {
+        DeadLetter(*queue, *message, storage::DeathReason::kMaxlen);
+      }
+    } else if (!IsRepeat(queue->seen, *message)) {
+      admission.queues.push_back(queue);
+    }
+  }
+  return admission;
+}
+
+Entry* Broker::Impl::MakeEntry(QueuedMessage& message, const Queue& queue, int64_t due_at_ms) {
+  Entry* entry = entries_.New();
+  entry->message = &message;
+  ++message.entries;
+  entry->position = message.id.value;
+  entry->due_at_ms = due_at_ms;
+  entry->priority = std::min(message.message->priority, queue.options.max_priority);
+  entry->durable = queue.durable() && message.message->persistent;
+  std::optional<int64_t> ttl_ms = queue.options.message_ttl_ms;
+  if (message.message->expiration_ms) {
+    ttl_ms = std::min(ttl_ms.value_or(*message.message->expiration_ms),
+                      *message.message->expiration_ms);
+  }
+  if (ttl_ms) entry->expires_at_ms = std::max(now_ms_, due_at_ms) + *ttl_ms;
+  return entry;
+}
+
+void Broker::Impl::Enqueue(storage::MessagePtr message, const std::vector<Queue*>& queues,
+                           int64_t due_at_ms, PublisherId publisher, uint64_t sequence,
+                           Join join) {
+  WARREN_CHECK(!queues.empty());
+  usage_.body_bytes += message->body.size();
+  usage_.enqueued_total += queues.size();
+  QueuedMessage& queued = *messages_.New();
+  queued.id = {NextId()};
+  queued.message = std::move(message);
+
+  std::vector<Entry*> entries;
+  entries.reserve(queues.size());
+  std::vector<storage::EntryFacts> facts;
+  for (Queue* queue : queues) {
+    MarkSeen(*queue, *queued.message);
+    entries.push_back(MakeEntry(queued, *queue, due_at_ms));
+    if (entries.back()->durable) facts.push_back(FactsOf(*queue, *entries.back()));
+  }
+  // The record first: what follows may settle the message, and so strike it out.
+  if (!facts.empty()) {
+    ledger_.Publish(queued, std::move(facts), publisher, sequence);
+  } else if (publisher) {
+    Confirm(publisher, sequence, sequence, Outcome::kAccepted);
+  }
+  for (size_t i = 0; i < queues.size(); ++i) {
+    if (join == Join::kNow) {
+      JoinQueue(*queues[i], *entries[i]);
+    } else {
+      ++usage_.held_messages;
+      queues[i]->AddHeld(*entries[i]);
+      ledger_.Wait(ReleaseHeld{queues[i]->id, 1});
+    }
+  }
+}
+
+}  // namespace warren::core

@@ -1,0 +1,80 @@
+#include "server/core/queue.h"
+
+#include <utility>
+
+#include "server/base/check.h"
+
+namespace warren::core {
+
+Queue::Queue(storage::QueueId queue_id, VirtualHost& host, std::string queue_name,
+             storage::QueueOptions queue_options)
+    : id(queue_id),
+      virtual_host(host),
+      name(std::move(queue_name)),
+      options(std::move(queue_options)),
+      ready_(options.max_priority) {
+  if (options.deduplication_window_ms > 0) seen.emplace(options.deduplication_window_ms);
+}
+
+void Queue::AddHeld(Entry& entry) {
+  entry.state = EntryState::kHeld;
+  held_.PushBack(&entry);
+  ++held_count_;
+}
+
+std::vector<Entry*> Queue::TakeHeld(uint64_t count) {
+  std::vector<Entry*> taken;
+  taken.reserve(count);
+  for (; count > 0; --count) {
+    Entry* entry = held_.front();
+    WARREN_CHECK(entry != nullptr);
+    held_.Remove(entry);
+    --held_count_;
+    taken.push_back(entry);
+  }
+  return taken;
+}
+
+void Queue::AddDelayed(Entry& entry, int64_t due_at_ms) {
+  entry.state = EntryState::kDelayed;
+  entry.due_at_ms = due_at_ms;
+  deadlines_.Add(&entry);
+  ++delayed_count_;
+}
+
+void Queue::AddReady(Entry& entry) {
+  entry.state = EntryState::kReady;
+  ready_.Insert(&entry);
+  if (entry.expires_at_ms != 0) deadlines_.Add(&entry);
+  ++ready_count_;
+  ready_bytes_ += entry.body_bytes();
+}
+
+void Queue::Take(Entry& entry) {
+  deadlines_.Remove(&entry);
+  if (entry.state == EntryState::kDelayed) {
+    --delayed_count_;
+    return;
+  }
+  WARREN_CHECK(entry.state == EntryState::kReady);
+  ready_.Remove(&entry);
+  --ready_count_;
+  ready_bytes_ -= entry.body_bytes();
+}
+
+void Queue::AddUnsettled(Entry& entry) {
+  entry.state = EntryState::kUnsettled;
+  ++unsettled_count_;
+}
+
+void Queue::TakeUnsettled(Entry& entry) {
+  WARREN_CHECK(entry.state == EntryState::kUnsettled);
+  --unsettled_count_;
+}
+
+bool Queue::IsOver(uint64_t extra_messages, uint64_t extra_bytes) const {
+  return (options.max_length != 0 && ready_count_ + extra_messages > options.max_length) ||
+         (options.max_length_bytes != 0 && ready_bytes_ + extra_bytes > options.max_length_bytes);
+}
+
+}  // namespace warren::core

@@ -1,0 +1,104 @@
+// A queue: its entries in order, their counts, who consumes it. Step 4 of a message's life.
+//
+// Bookkeeping only: what follows from it (records, deliveries, dead-lettering) is decided by the
+// broker. Broker thread only.
+//
+// Invariants:
+// 1. Each entry is in exactly one place: held, delayed (the heap alone), ready (a line, and the
+//    heap if it expires), or unsettled (its holder's list).
+// 2. The counts are those of the lists; ready_bytes is of bodies.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "server/core/consumer.h"
+#include "server/core/deadline_heap.h"
+#include "server/core/deduplication.h"
+#include "server/core/entry.h"
+#include "server/core/ready_lines.h"
+#include "server/core/routing/binding.h"
+#include "server/core/timers.h"
+#include "storage/options.h"
+
+namespace warren::core {
+
+class VirtualHost;
+
+// Whether the journal knows that messages of the queue may be delivered. They only may once it
+// does, so that after a crash what may have been delivered is flagged as redelivered.
+enum class Serving : uint8_t { kNo, kAsked, kYes };
+
+class Queue {
+ public:
+  Queue(storage::QueueId id, VirtualHost& virtual_host, std::string name,
+        storage::QueueOptions options);
+
+  const storage::QueueId id;
+  VirtualHost& virtual_host;
+  const std::string name;
+  const storage::QueueOptions options;
+
+  // Exclusive queues die with their stream, so they're never durable.
+  bool durable() const { return options.durable && !options.exclusive; }
+
+  // ---- Entries. REQUIRES for each: the entry is in the state that the name says. ----
+
+  void AddHeld(Entry& entry);
+  // The first `count` of the held ones become the caller's.
+  std::vector<Entry*> TakeHeld(uint64_t count);
+  void AddDelayed(Entry& entry, int64_t due_at_ms);
+  void AddReady(Entry& entry);
+  // From delayed or ready; the entry is the caller's then.
+  void Take(Entry& entry);
+  // To and from unsettled; the holder keeps the list.
+  void AddUnsettled(Entry& entry);
+  void TakeUnsettled(Entry& entry);
+
+  const ReadyLines& ready() const { return ready_; }
+  const DeadlineHeap& deadlines() const { return deadlines_; }
+  const EntryList& held() const { return held_; }
+  uint64_t ready_count() const { return ready_count_; }
+  uint64_t ready_bytes() const { return ready_bytes_; }
+  uint64_t delayed_count() const { return delayed_count_; }
+  uint64_t unsettled_count() const { return unsettled_count_; }
+  uint64_t held_count() const { return held_count_; }
+
+  // Over a limit with `extra_messages` more, of `extra_bytes` of bodies, ready?
+  bool IsOver(uint64_t extra_messages, uint64_t extra_bytes) const;
+
+  // ---- What stands around it; kept by the broker. ----
+
+  std::map<ConsumerId, Consumer*> consumers;  // by age
+  ConsumerRing available;
+  bool had_consumer = false;
+  ConsumerId exclusive_owner;  // whose stream an exclusive queue lives with
+  EntryList leased;
+
+  std::map<storage::BindingId, Binding*> bindings;  // as destination
+
+  std::optional<MessageIdWindow> seen;
+  TimerState timer;
+  int64_t last_used_ms = 0;
+
+  Serving serving = Serving::kNo;
+  uint64_t delivered_up_to = 0;  // the highest message id that was ever delivered
+
+  uint64_t route_mark = 0;  // the router's; see there
+
+ private:
+  ReadyLines ready_;
+  DeadlineHeap deadlines_;
+  EntryList held_;
+  uint64_t ready_count_ = 0;
+  uint64_t ready_bytes_ = 0;
+  uint64_t delayed_count_ = 0;
+  uint64_t unsettled_count_ = 0;
+  uint64_t held_count_ = 0;
+};
+
+}  // namespace warren::core

@@ -1,0 +1,214 @@
+// Recovery: the broker's state from the journal's live records.
+//
+// The store is not trusted: a record that refers to something that isn't there is DATA_LOSS, since
+// going on could lose messages silently.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/base/check.h"
+#include "server/core/broker_impl.h"
+
+namespace warren::core {
+namespace {
+
+absl::Status Damaged(std::string_view what, uint64_t id) {
+  return absl::DataLossError(absl::StrCat(
+      "the journal is damaged: ", absl::string_view(what.data(), what.size()), " (id ", id,
+      "); restore the store from a backup"));
+}
+
+}  // namespace
+
+absl::Status Broker::Impl::Restore(storage::Record record, int64_t now_ms) {
+  now_ms_ = std::max(now_ms_, now_ms);
+  return std::visit([this](auto&& r) { return RestoreOne(std::move(r)); }, std::move(record));
+}
+
+template <typename NotLive>
+absl::Status Broker::Impl::RestoreOne(NotLive&&) {
+  return Damaged("recovery yielded a record that isn't live state", 0);
+}
+
+absl::Status Broker::Impl::RestoreOne(storage::IdsReserved&& r) {
+  next_id_ = reserved_ids_ = std::max(reserved_ids_, r.below);
+  return absl::OkStatus();
+}
+
+absl::Status Broker::Impl::RestoreOne(storage::VirtualHostDeclared&& r) {
+  AddVirtualHost(r.name);
+  return absl::OkStatus();
+}
+
+absl::Status Broker::Impl::RestoreOne(storage::ExchangeDeclared&& r) {
+  const auto host = virtual_hosts_.find(r.virtual_host);
+  if (host == virtual_hosts_.end()) return Damaged("an exchange has no virtual host", r.id.value);
+  if (exchanges_.contains(r.id) || host->second->FindExchange(r.name) != nullptr) {
+    return Damaged("an exchange is there twice", r.id.value);
+  }
+  AddExchange(*host->second, r.id, r.name, r.options);
+  return absl::OkStatus();
+}
+
+absl::Status Broker::Impl::RestoreOne(storage::QueueDeclared&& r) {
+  const auto host = virtual_hosts_.find(r.virtual_host);
+  if (host == virtual_hosts_.end()) return Damaged("a queue has no virtual host", r.id.value);
+  if (queues_.contains(r.id) || host->second->FindQueue(r.name) != nullptr) {
+    return Damaged("a queue is there twice", r.id.value);
+  }
+  AddQueue(*host->second, r.id, r.name, r.options);
+  return absl::OkStatus();
+}
+
+absl::Status Broker::Impl::RestoreOne(storage::BindingAdded&& r) {
+  const auto source = exchanges_.find(r.source);
+  if (source == exchanges_.end()) return Damaged("a binding has no source", r.id.value);
+  auto binding = std::make_unique<Binding>();
+  binding->id = r.id;
+  binding->source = source->second;
+  binding->key = std::move(r.key);
+  binding->arguments = std::move(r.arguments);
+  binding->durable = true;
+  if (const auto queue = queues_.find(r.queue); queue != queues_.end()) {
+    binding->queue = queue->second;
+  } else if (const auto exchange = exchanges_.find(r.exchange); exchange != exchanges_.end()) {
+    binding->exchange = exchange->second;
+  } else {
+    return Damaged("a binding has no destination", r.id.value);
+  }
+  VirtualHost& host = binding->source->virtual_host;
+  const VirtualHost& other =
+      binding->queue != nullptr ? binding->queue->virtual_host : binding->exchange->virtual_host;
+  if (&host != &other) return Damaged("a binding crosses virtual hosts", r.id.value);
+  if (host.FindBinding(*binding) != nullptr) return Damaged("a binding is there twice", r.id.value);
+  const absl::Status valid =
+      binding->source->matcher->Check(binding->source->name, binding->key, binding->arguments);
+  if (!valid.ok()) return Damaged("a binding makes no sense to its exchange", r.id.value);
+  host.Add(std::move(binding));
+  ++usage_.bindings;
+  return absl::OkStatus();
+}
+
+absl::Status Broker::Impl::RestoreOne(storage::QueueServing&& r) {
+  const auto queue = queues_.find(r.queue);
+  if (queue == queues_.end()) return Damaged("a serving mark has no queue", r.queue.value);
+  // While it was being served, anything in it may have been delivered.
+  queue->second->delivered_up_to = r.serving ? next_id_ - 1 : r.delivered_up_to.value;
+  if (r.serving) was_served_.push_back(r.queue);
+  return absl::OkStatus();
+}
+
+absl::Status Broker::Impl::RestoreOne(storage::ProducerAdvanced&& r) {
+  Producer& producer = producers_.Get(r.virtual_host, r.producer_id, r.at_ms);
+  producer.last_sequence = r.last_sequence;
+  return absl::OkStatus();
+}
+
+absl::Status Broker::Impl::RestoreOne(storage::MessageIdSeen&& r) {
+  // One whose exchange or queue is gone says nothing any more.
+  if (const auto queue = queues_.find(r.queue); queue != queues_.end() && queue->second->seen) {
+    queue->second->seen->Restore(std::move(r.message_id), r.until_ms);
+  } else if (const auto exchange = exchanges_.find(r.exchange);
+             exchange != exchanges_.end() && exchange->second->seen) {
+    exchange->second->seen->Restore(std::move(r.message_id), r.until_ms);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Broker::Impl::RestoreOne(storage::MessagePublished&& r) {
+  if (!r.message || r.entries.empty()) return Damaged("a message is empty", r.id.value);
+  if (r.id.value >= reserved_ids_) {
+    return Damaged("a message has an id that was never reserved", r.id.value);
+  }
+  for (const storage::EntryFacts& facts : r.entries) {
+    if (!queues_.contains(facts.queue)) return Damaged("a message has no queue", r.id.value);
+  }
+  QueuedMessage& queued = *messages_.New();
+  queued.id = r.id;
+  queued.message = std::move(r.message);
+  queued.durable_entries = static_cast<uint32_t>(r.entries.size());
+  usage_.body_bytes += queued.message->body.size();
+  usage_.recovered_total += r.entries.size();
+  for (const storage::EntryFacts& facts : r.entries) {
+    Queue& queue = *queues_.at(facts.queue);
+    Entry& entry = *MakeEntry(queued, queue, facts.due_at_ms);
+    entry.durable = true;
+    entry.expires_at_ms = facts.expires_at_ms;
+    entry.delivery_count = facts.delivery_count;
+    entry.redelivered = r.id.value <= queue.delivered_up_to;
+    if (facts.due_at_ms > 0) {
+      ++usage_.delayed_messages;
+      queue.AddDelayed(entry, facts.due_at_ms);
+    } else {
+      ++usage_.ready_messages;
+      queue.AddReady(entry);
+    }
+  }
+  return absl::OkStatus();
+}
+
+void Broker::Impl::FinishRecovery(int64_t now_ms) {
+  now_ms_ = std::max(now_ms_, now_ms);
+  Effects none;
+  out_ = &none;
+  if (!virtual_hosts_.contains("/")) {
+    AddVirtualHost("/");
+    ledger_.Append(storage::VirtualHostDeclared{"/"});
+  }
+  for (const auto& [name, host] : virtual_hosts_) DeclarePredeclared(*host);
+  for (const auto& [id, queue] : queues_) {
+    PutOverdueInPlace(*queue);
+    queue->last_used_ms = now_ms_;
+    SetQueueTimer(*queue);
+  }
+  for (const auto& [id, exchange] : exchanges_) {
+    if (exchange->seen && exchange->seen->oldest() != nullptr) {
+      timers_.GoOffBy(exchange->timer, TimerKind::kExchange, id.value,
+                      exchange->seen->oldest()->until_ms);
+    }
+  }
+  if (const Producer* oldest = producers_.oldest()) {
+    timers_.GoOffBy(producers_timer_, TimerKind::kProducers, 0,
+                    oldest->last_used_ms + options_.producer_expiry_ms);
+  }
+  // Nothing has been delivered in this run yet; what may have been is flagged.
+  for (const storage::QueueId id : std::exchange(was_served_, {})) {
+    ledger_.Append(storage::QueueServing{id, false, {queues_.at(id)->delivered_up_to}});
+  }
+  out_ = nullptr;
+}
+
+// Entries that came due, in this run or an earlier one, joined the tail at that moment; the journal
+// only knows when they were due. They go back among those that were published then.
+void Broker::Impl::PutOverdueInPlace(Queue& queue) {
+  std::vector<Entry*> overdue;
+  while (!queue.deadlines().empty() && queue.deadlines().front_ms() <= now_ms_) {
+    Entry* entry = queue.deadlines().front();
+    if (entry->state != EntryState::kDelayed || entry->due_at_ms > now_ms_) break;
+    Take(queue, *entry);
+    overdue.push_back(entry);
+  }
+  if (overdue.empty()) return;
+  struct Place {
+    int64_t joined_ms;
+    Entry* entry;
+  };
+  std::vector<Place> places;
+  for (Entry* entry : overdue) places.push_back({entry->due_at_ms, entry});
+  while (Entry* entry = queue.ready().head()) {
+    Take(queue, *entry);
+    places.push_back({entry->content().published_at_ms, entry});
+  }
+  std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) {
+    return a.joined_ms != b.joined_ms ? a.joined_ms < b.joined_ms
+                                      : a.entry->position < b.entry->position;
+  });
+  for (const Place& place : places) {
+    place.entry->position = NextId();
+    place.entry->due_at_ms = 0;
+    ++usage_.ready_messages;
+    queue.AddReady(*place.entry);
+  }
+}
+
+}  // namespace warren::core

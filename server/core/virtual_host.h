@@ -1,0 +1,50 @@
+// A virtual host: exchanges, queues and consumers by name. Nothing crosses its border.
+// Broker thread only.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "server/core/exchange.h"
+#include "server/core/queue.h"
+
+namespace warren::core {
+
+class VirtualHost {
+ public:
+  explicit VirtualHost(std::string host_name) : name(std::move(host_name)) {}
+
+  const std::string name;
+
+  // Null if there is none of that name.
+  Exchange* FindExchange(std::string_view exchange) const;
+  Queue* FindQueue(std::string_view queue) const;
+  // A binding that is the same but for its id.
+  Binding* FindBinding(const Binding& like) const;
+
+  // REQUIRES: the name isn't taken.
+  void Add(std::unique_ptr<Exchange> exchange);
+  void Add(std::unique_ptr<Queue> queue);
+  // Enters it with its source's matcher and its destination. REQUIRES: FindBinding finds none.
+  Binding& Add(std::unique_ptr<Binding> binding);
+
+  // REQUIRES: it is in this host; a queue or exchange has no bindings and no consumers left.
+  void Remove(Exchange& exchange);
+  void Remove(Queue& queue);
+  void Remove(Binding& binding);
+
+  absl::flat_hash_map<std::string, Consumer*> consumers;  // looked up, never walked
+
+ private:
+  // Hash containers: looked up, never walked (Abseil salts their order).
+  absl::flat_hash_map<std::string, std::unique_ptr<Exchange>> exchanges_;
+  absl::flat_hash_map<std::string, std::unique_ptr<Queue>> queues_;
+  absl::flat_hash_map<std::string, std::vector<Binding*>> bindings_;  // by ends and key
+};
+
+}  // namespace warren::core
