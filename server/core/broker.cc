@@ -35,6 +35,10 @@ std::optional<int64_t> Broker::NextDeadline() const { return impl_->NextDeadline
 bool Broker::HasPendingRecords() const { return impl_->ledger().HasPending(); }
 storage::Batch Broker::TakeBatch() { return impl_->ledger().Take(); }
 const Usage& Broker::usage() const { return impl_->usage(); }
+std::vector<QueueView> Broker::ListQueues() const { return impl_->ListQueues(); }
+std::vector<EntryView> Broker::ListEntries(storage::QueueId queue) const {
+  return impl_->ListEntries(queue);
+}
 void Broker::CheckInvariants() const { impl_->CheckInvariants(); }
 
 void Broker::Impl::Step(int64_t now_ms, Command command, Effects& effects) {

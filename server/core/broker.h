@@ -21,10 +21,12 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "server/core/command.h"
 #include "server/core/effect.h"
+#include "server/core/inspection.h"
 #include "storage/record.h"
 
 namespace warren::core {
@@ -104,6 +106,13 @@ class Broker {
   storage::Batch TakeBatch();
 
   const Usage& usage() const;
+
+  // All queues, by id. O(queues).
+  std::vector<QueueView> ListQueues() const;
+  // The entries of a queue: the ready ones in order of delivery, the delayed ones as they come due,
+  // the unsettled ones as they were delivered, the held ones; none if there is no such queue.
+  // O(entries).
+  std::vector<EntryView> ListEntries(storage::QueueId queue) const;
 
   // Walks all state and checks the invariants that hold between steps; WARREN_CHECKs them.
   void CheckInvariants() const;

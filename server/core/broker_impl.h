@@ -42,6 +42,10 @@ class Broker::Impl {
   Ledger& ledger() { return ledger_; }
   const Usage& usage();
 
+  // inspection.cc
+  std::vector<QueueView> ListQueues() const;
+  std::vector<EntryView> ListEntries(storage::QueueId id) const;
+
   // invariants.cc
   void CheckInvariants() const;
 
