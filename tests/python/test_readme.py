@@ -14,6 +14,7 @@ def test_the_quick_start_program_runs(broker, tmp_path):
     assert "127.0.0.1:7171" in program.group(1)
     file = tmp_path / "hello.py"
     file.write_text(program.group(1).replace("127.0.0.1:7171", broker.grpc))
-    done = subprocess.run([sys.executable, file], capture_output=True, text=True, check=False,
-                          timeout=60)
+    done = subprocess.run(
+        [sys.executable, file], capture_output=True, text=True, check=False, timeout=60
+    )
     assert (done.stdout, done.returncode) == ("order.created one book\n", 0), done.stderr
