@@ -1,0 +1,1 @@
+"""Modules generated from proto/warren/v1 when the package is built; not part of the public API."""

@@ -1,0 +1,374 @@
+"""The connection for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import weakref
+from collections.abc import Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Callable, Optional
+
+import grpc
+
+from warren import _requests, _rpc, _topology
+from warren._commit import Lanes, publish_request
+from warren._consume_state import SettleErrorCallback
+from warren._delivery import Delivery
+from warren._proto import broker_pb2
+from warren._publication import (
+    Body,
+    Outcome,
+    Publication,
+    PublishOptions,
+    PublishResult,
+    decode_results,
+    encode_publication,
+)
+from warren._publisher import Blocked
+from warren._settle import Settle
+from warren._topology import Binding, ExchangeOptions, ExchangeType, QueueInfo, QueueOptions
+from warren._values import Duration, Headers, to_milliseconds
+from warren.aio._consumer import Consumer
+from warren.aio._publisher import Publisher
+from warren.aio._transaction import Transaction
+from warren.errors import Closed, OutcomeUnknown, WarrenError, from_rpc_error
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+
+class Connection:
+    """As `warren.Connection`, for asyncio: the same methods, awaited.
+
+    `publisher`, `consume` and `transaction` are plain calls that give objects for `async with`.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        *,
+        virtual_host: str = "/",
+        credentials: Optional[grpc.ChannelCredentials] = None,
+        metadata: _rpc.Metadata = (),
+        timeout: float = _rpc.DEFAULT_TIMEOUT_S,
+        keepalive: Optional[float] = None,
+        channel_options: Sequence[tuple[str, Any]] = (),
+    ) -> None:
+        """See `warren.aio.connect`."""
+        self.target = target
+        self.virtual_host = virtual_host
+        self.timeout = timeout
+        options = _rpc.channel_options(keepalive, channel_options)
+        self._channel: Any = (
+            grpc.aio.insecure_channel(target, options)
+            if credentials is None
+            else grpc.aio.secure_channel(target, credentials, options)
+        )
+        self._methods = _rpc.Methods(self._channel)
+        self._metadata = tuple(metadata)
+        self._lanes = Lanes()
+        self._children: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._closed = False
+
+    # --- topology -------------------------------------------------------------------------------
+
+    async def declare_exchange(
+        self,
+        name: str,
+        type: ExchangeType = "direct",
+        *,
+        passive: bool = False,
+        **options: Unpack[ExchangeOptions],
+    ) -> None:
+        """Creates an exchange, or checks that it is there with the same options."""
+        request = _requests.declare_exchange(self.virtual_host, name, type, passive, options)
+        await self._call("DeclareExchange", request)
+
+    async def delete_exchange(self, name: str, *, if_unused: bool = False) -> None:
+        """Deletes an exchange and its bindings; succeeds if it isn't there."""
+        request = broker_pb2.DeleteExchangeRequest(
+            virtual_host=self.virtual_host, name=name, if_unused=if_unused
+        )
+        await self._call("DeleteExchange", request)
+
+    async def declare_queue(
+        self, name: str = "", *, passive: bool = False, **options: Unpack[QueueOptions]
+    ) -> QueueInfo:
+        """Creates a queue, or checks that it is there with the same options."""
+        request = _requests.declare_queue(self.virtual_host, name, passive, options)
+        # Repeated, a declaration without a name would leave a second queue behind.
+        answer = await self._call("DeclareQueue", request, repeat=bool(name))
+        return _topology.queue_info(answer)
+
+    async def delete_queue(
+        self, name: str, *, if_unused: bool = False, if_empty: bool = False
+    ) -> int:
+        """Deletes a queue with its messages; returns how many were ready."""
+        request = broker_pb2.DeleteQueueRequest(
+            virtual_host=self.virtual_host, name=name, if_unused=if_unused, if_empty=if_empty
+        )
+        count: int = (await self._call("DeleteQueue", request)).message_count
+        return count
+
+    async def purge_queue(self, name: str) -> int:
+        """Removes the ready messages of a queue; returns how many there were."""
+        request = broker_pb2.PurgeQueueRequest(virtual_host=self.virtual_host, name=name)
+        count: int = (await self._call("PurgeQueue", request)).message_count
+        return count
+
+    async def bind(
+        self,
+        source: str,
+        routing_key: str = "",
+        *,
+        queue: Optional[str] = None,
+        exchange: Optional[str] = None,
+        arguments: Optional[Headers] = None,
+    ) -> None:
+        """Binds `queue` or `exchange` to the exchange `source`; binding again is a no-op."""
+        binding = _topology.binding(
+            source, routing_key, queue=queue, exchange=exchange, arguments=arguments
+        )
+        request = broker_pb2.BindRequest(virtual_host=self.virtual_host, binding=binding)
+        await self._call("Bind", request)
+
+    async def unbind(
+        self,
+        source: str,
+        routing_key: str = "",
+        *,
+        queue: Optional[str] = None,
+        exchange: Optional[str] = None,
+        arguments: Optional[Headers] = None,
+    ) -> None:
+        """Removes one binding; succeeds if it isn't there."""
+        binding = _topology.binding(
+            source, routing_key, queue=queue, exchange=exchange, arguments=arguments
+        )
+        request = broker_pb2.UnbindRequest(virtual_host=self.virtual_host, binding=binding)
+        await self._call("Unbind", request)
+
+    # --- publishing -----------------------------------------------------------------------------
+
+    async def publish(
+        self, exchange: str, routing_key: str, body: Body, **options: Unpack[PublishOptions]
+    ) -> Outcome:
+        """Publishes one message and waits for its confirm; raises if it was rejected."""
+        publication = encode_publication(exchange, routing_key, body, options)
+        return _requests.single_outcome((await self._publish([publication]))[0])
+
+    async def publish_batch(self, publications: Sequence[Publication]) -> list[PublishResult]:
+        """Publishes up to 10,000 messages and waits for all confirms; one result each, in order."""
+        return await self._publish([publication._pb for publication in publications])
+
+    def publisher(
+        self,
+        *,
+        producer_id: Optional[str] = None,
+        max_unconfirmed: int = 10_000,
+        max_unconfirmed_bytes: int = 64 << 20,
+        raise_unroutable: bool = False,
+        on_blocked: Optional[Callable[[Optional[Blocked]], None]] = None,
+        give_up_after: Optional[float] = None,
+    ) -> Publisher:
+        """A pipelined publisher, for `async with`; see `Publisher`."""
+        self._check()
+        publisher = Publisher(
+            self,
+            producer_id=producer_id,
+            max_unconfirmed=max_unconfirmed,
+            max_unconfirmed_bytes=max_unconfirmed_bytes,
+            raise_unroutable=raise_unroutable,
+            on_blocked=on_blocked,
+            give_up_after=give_up_after,
+        )
+        self._children.add(publisher)
+        return publisher
+
+    def transaction(self, *, timeout: Optional[float] = None) -> Transaction:
+        """Begins a transaction, for `async with`; see `Transaction`."""
+        self._check()
+        return Transaction(self, self.timeout if timeout is None else timeout)
+
+    # --- consuming ------------------------------------------------------------------------------
+
+    def consume(
+        self,
+        queue: str = "",
+        *,
+        name: str = "",
+        prefetch: int = 0,
+        prefetch_bytes: int = 0,
+        auto_ack: bool = False,
+        exclusive: bool = False,
+        declare: Optional[QueueOptions] = None,
+        bindings: Sequence[Binding] = (),
+        on_settle_error: Optional[SettleErrorCallback] = None,
+        give_up_after: Optional[float] = None,
+    ) -> Consumer:
+        """A consumer, for `async with`; for the arguments see `warren.Connection.consume`."""
+        self._check()
+        consumer = Consumer(
+            self,
+            queue,
+            name=name,
+            prefetch=prefetch,
+            prefetch_bytes=prefetch_bytes,
+            auto_ack=auto_ack,
+            exclusive=exclusive,
+            declare=declare,
+            bindings=bindings,
+            on_settle_error=on_settle_error,
+            give_up_after=give_up_after,
+        )
+        self._children.add(consumer)
+        return consumer
+
+    async def get(
+        self,
+        queue: str,
+        max_messages: int = 1,
+        *,
+        auto_ack: bool = False,
+        lease: Optional[Duration] = None,
+    ) -> list[Delivery]:
+        """Takes up to `max_messages` without a stream; settle them with `ack` and the like."""
+        request = _requests.get(self.virtual_host, queue, max_messages, auto_ack, lease)
+        answer = await self._call("Get", request, repeat=False)
+        return [Delivery(pb, self, None, auto_ack) for pb in answer.deliveries]
+
+    async def ack(self, *deliveries: Delivery) -> None:
+        """Settles deliveries of `get` as done; raises the first failure after trying all."""
+        await self._settle_leases(deliveries, Settle.ACK, None)
+
+    async def requeue(self, *deliveries: Delivery) -> None:
+        """Gives deliveries of `get` back to their queue; raises as `ack`."""
+        await self._settle_leases(deliveries, Settle.REQUEUE, None)
+
+    async def reject(self, *deliveries: Delivery) -> None:
+        """Dead-letters or drops deliveries of `get`; raises as `ack`."""
+        await self._settle_leases(deliveries, Settle.REJECT, None)
+
+    async def retry(self, *deliveries: Delivery, delay: Optional[Duration] = None) -> None:
+        """Has deliveries of `get` delivered again after `delay`; raises as `ack`."""
+        delay_ms = None if delay is None else to_milliseconds(delay)
+        await self._settle_leases(deliveries, Settle.RETRY, delay_ms)
+
+    def settle(self, delivery: Delivery, outcome: Settle, delay_ms: Optional[int]) -> bool:
+        """Refuses the methods of deliveries of `get`, which would have to wait for an answer."""
+        raise TypeError(
+            f"{delivery!r} came from get(): await connection.{outcome.name.lower()}(it)"
+        )
+
+    # --- life -----------------------------------------------------------------------------------
+
+    async def close(self) -> None:
+        """Closes what is open on this connection, then the connection."""
+        if self._closed:
+            return
+        self._closed = True
+        for child in list(self._children):
+            await child.close()
+        await self._channel.close()
+
+    async def __aenter__(self) -> Connection:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: Optional[type[BaseException]],
+        exc: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        await self.close()
+
+    # --- inside ---------------------------------------------------------------------------------
+
+    def _check(self) -> None:
+        if self._closed:
+            raise Closed("the connection is closed")
+
+    async def _call(
+        self, method: str, request: Any, *, repeat: bool = True, timeout: Optional[float] = None
+    ) -> Any:
+        """Calls until it is answered or the time is over; only once unless `repeat`."""
+        self._check()
+        seconds = self.timeout if timeout is None else timeout
+        deadline = time.monotonic() + seconds
+        last: Optional[WarrenError] = None
+        while True:
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                raise _rpc.unreachable(self.target, seconds, last) from last
+            try:
+                return await self._methods[method](
+                    request,
+                    timeout=min(remaining, _rpc.ATTEMPT_TIMEOUT_S) if repeat else remaining,
+                    metadata=self._metadata,
+                    wait_for_ready=True,
+                )
+            except grpc.RpcError as error:
+                last = from_rpc_error(error)
+            except grpc.aio.UsageError as error:  # the channel was closed meanwhile
+                raise Closed("the connection is closed") from error
+            if not repeat or not _rpc.once_more(last):
+                raise last
+            await asyncio.sleep(min(_rpc.REPEAT_PAUSE_S, max(0.0, deadline - time.monotonic())))
+
+    async def _call_once(
+        self, method: str, make_request: Callable[[Any], Any], timeout: float
+    ) -> Any:
+        """Calls under a lane's sequence, so that it takes effect once however often it is sent."""
+        lane = self._lanes.take()
+        try:
+            return await self._call(method, make_request(lane), timeout=timeout)
+        except WarrenError as error:
+            if error.reason != "BROKER_UNREACHABLE":
+                raise
+            raise OutcomeUnknown(error.message, reason="OUTCOME_UNKNOWN") from error
+        finally:
+            self._lanes.give_back(lane)
+
+    async def _publish(self, publications: Sequence[Any]) -> list[PublishResult]:
+        if not publications:
+            return []
+        answer = await self._call_once(
+            "Publish",
+            lambda lane: publish_request(self.virtual_host, lane, publications),
+            self.timeout,
+        )
+        return decode_results(answer.results)
+
+    async def _settle_leases(
+        self, deliveries: Sequence[Delivery], outcome: Settle, delay_ms: Optional[int]
+    ) -> None:
+        if deliveries:
+            request = _requests.ack(self.virtual_host, deliveries, outcome, delay_ms)
+            answer = await self._call("Ack", request, repeat=False)
+            _requests.check_ack(answer, deliveries)
+
+
+def connect(
+    target: str,
+    *,
+    virtual_host: str = "/",
+    credentials: Optional[grpc.ChannelCredentials] = None,
+    metadata: _rpc.Metadata = (),
+    timeout: float = _rpc.DEFAULT_TIMEOUT_S,
+    keepalive: Optional[float] = None,
+    channel_options: Sequence[tuple[str, Any]] = (),
+) -> Connection:
+    """Opens a connection to the broker at `target`; for the arguments see `warren.connect`.
+
+    A plain call, on the running event loop; use it as `async with warren.aio.connect(...) as c`.
+    """
+    return Connection(
+        target,
+        virtual_host=virtual_host,
+        credentials=credentials,
+        metadata=metadata,
+        timeout=timeout,
+        keepalive=keepalive,
+        channel_options=channel_options,
+    )

@@ -1,0 +1,158 @@
+"""A broker in a process of its own, for tests that need a real one.
+
+    with WarrenProcess(tmp_path / "broker") as broker:
+        connection = warren.connect(broker.grpc)
+        broker.kill()       # as a crash
+        broker.restart()    # on the same port, with the same store
+
+The binary is $WARREN_BINARY, or build/bin/warren. It listens on ports that the system chooses; a
+restart uses those of the first start, so that clients find it again.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Optional
+
+ROOT = Path(__file__).resolve().parents[2]
+READY = re.compile(r"listening on .*?grpc=(\S+?),?\s+http=(\S+?),?(?:\s|$)")
+START_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 30.0
+
+
+def binary() -> Path:
+    """The broker under test."""
+    return Path(os.environ.get("WARREN_BINARY", ROOT / "build" / "bin" / "warren"))
+
+
+class WarrenProcess:
+    """Starts, kills, stops and restarts one broker. Not thread-safe.
+
+    Attributes:
+        grpc: "HOST:PORT" of the API; stays the same over restarts.
+        http: "HOST:PORT" of metrics and health.
+        store: the folder of its store.
+        output: every line that it has written to stdout and stderr, of all its runs.
+    """
+
+    def __init__(
+        self, directory: Path, *, storage: Optional[str] = None, arguments: Sequence[str] = ()
+    ) -> None:
+        """`storage` is the value of --storage; default: RocksDB below `directory`."""
+        self.directory = Path(directory)
+        self.store = self.directory / "store"
+        self.grpc = "127.0.0.1:0"
+        self.http = "127.0.0.1:0"
+        self.output: list[str] = []
+        self._storage = storage or f"rocksdb:{self.store}"
+        self._arguments = list(arguments)
+        self._process: Optional[subprocess.Popen[str]] = None
+        self._reader: Optional[threading.Thread] = None
+        self._ready = threading.Event()
+
+    @property
+    def pid(self) -> int:
+        """Of the running broker."""
+        assert self._process is not None, "the broker isn't running"
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether the process is there."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def command(self) -> list[str]:
+        """What is run."""
+        return [
+            str(binary()),
+            f"--listen={self.grpc}",
+            f"--http={self.http}",
+            f"--storage={self._storage}",
+            *self._arguments,
+        ]
+
+    def start(self) -> WarrenProcess:
+        """Starts the broker; returns once it says that it listens."""
+        assert not self.running, "the broker is running already"
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._ready.clear()
+        self._process = subprocess.Popen(
+            self.command,
+            cwd=self.directory,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+        self._reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
+        self._reader.start()
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not self._ready.wait(0.05):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                status = self._process.poll()
+                self.kill()
+                state = "does not listen" if status is None else f"ended with status {status}"
+                raise RuntimeError(f"the broker {state}\n{self.logs()}")
+        return self
+
+    def kill(self) -> None:
+        """SIGKILL, as a crash; returns once the process is gone."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """SIGTERM; returns the exit status. Killed if it takes too long."""
+        return self._end(signal.SIGTERM)
+
+    def restart(self) -> WarrenProcess:
+        """Stops it if it runs, and starts it on the same ports and store."""
+        if self.running:
+            self.stop()
+        return self.start()
+
+    def logs(self, lines: int = 200) -> str:
+        """The command and the last lines of its output, for the message of a failing test."""
+        return "\n".join(["$ " + " ".join(self.command), *self.output[-lines:]])
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            self.output.append(line.rstrip("\n"))
+            found = READY.search(line)
+            if found:
+                self.grpc, self.http = found.groups()
+                self._ready.set()
+        process.stdout.close()
+
+    def _end(self, how: signal.Signals) -> int:
+        process = self._process
+        if process is None:
+            return 0
+        if process.poll() is None:
+            process.send_signal(how)
+        try:
+            status = process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            status = process.wait()
+            self.output.append(f"(killed: it did not stop within {STOP_TIMEOUT_S:g} s)")
+        if self._reader is not None:
+            self._reader.join()
+        self._process = None
+        return status
+
+    def __enter__(self) -> WarrenProcess:
+        return self.start()
+
+    def __exit__(self, exc_type: object, exc: object, traceback: object) -> None:
+        if exc_type is not None:
+            print(self.logs())  # pytest shows it with the failure
+        self.stop()
