@@ -42,13 +42,13 @@ lint: test-tools ## Check layering, tidiness, documents and the proto files, wit
 
 .PHONY: asan
 asan: dependencies ## Run the C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer (long).
-	@cmake --preset asan --log-level=WARNING
+	@cmake --preset asan >/dev/null
 	@$(NINJA) -C $(BUILD)-asan
 	@ctest --preset asan -j$(JOBS)
 
 .PHONY: tsan
 tsan: dependencies ## Run the tests of core and storage under ThreadSanitizer (long).
-	@cmake --preset tsan --log-level=WARNING
+	@cmake --preset tsan >/dev/null
 	@$(NINJA) -C $(BUILD)-tsan
 	@ctest --preset tsan -j$(JOBS)
 
@@ -64,7 +64,7 @@ dependencies:
 
 $(BUILD)/build.ninja: CMakePresets.json | dependencies
 	@CMAKE_CXX_COMPILER_LAUNCHER=$$(command -v ccache || true) \
-	  cmake --preset release -DWARREN_WERROR=$(WERROR) --log-level=WARNING
+	  cmake --preset release -DWARREN_WERROR=$(WERROR) >/dev/null
 
 .PHONY: test-tools
 test-tools: test-dependencies $(BUILD)/build.ninja $(VENV)/.installed $(BUILD)/node/.buf-$(BUF_VERSION)

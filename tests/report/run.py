@@ -36,13 +36,14 @@ class Runner:
 
 def runners(build: pathlib.Path, results: pathlib.Path, jobs: int) -> list[Runner]:
     def pytest(name: str, *arguments: str) -> Runner:
-        return Runner(name, [sys.executable, "-m", "pytest", "-q",
+        return Runner(name, [sys.executable, "-m", "pytest", "-q", "--tb=short",
                              f"--junitxml={results}/{name}.xml", *arguments])
 
     folders = [folder for folder in PYTEST_FOLDERS if (ROOT / folder).is_dir()]
     return [
-        Runner("ctest", ["ctest", f"--test-dir={build}", f"--parallel={jobs}", "--no-tests=error",
-                         "--output-on-failure", f"--output-junit={results}/ctest.xml"]),
+        Runner("ctest", ["ctest", "--test-dir", f"{build}", "--parallel", f"{jobs}",
+                         "--no-tests=error", "--output-on-failure",
+                         "--output-junit", f"{results}/ctest.xml"]),
         pytest("pytest", *folders),
         pytest("checks", "tests/checks", f"--build={build}", f"--results={results}"),
     ]
@@ -100,7 +101,7 @@ def main() -> int:
 
     total: list[junit.Result] = []
     for runner in runners(build, results, arguments.jobs):
-        print(f"{runner.name}: running, log in {results.relative_to(ROOT)}/{runner.name}.log",
+        print(f"{runner.name}: running, log in {os.path.relpath(results)}/{runner.name}.log",
               flush=True)
         started = time.monotonic()
         found = run(runner, results)
