@@ -11,6 +11,7 @@ build_packages=(
   g++ cmake ninja-build ccache pkg-config
   libabsl-dev libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
   librocksdb-dev zlib1g-dev prometheus-cpp-dev libspdlog-dev libcli11-dev
+  nlohmann-json3-dev
   libgtest-dev libgmock-dev
   python3-venv
 )
