@@ -22,6 +22,11 @@ bool IsLocked(const rocksdb::Status& status) {
          absl::StrContains(status.ToString(), "lock");
 }
 
+// Names the store in what a part of it says.
+absl::Status DamagedIfLoss(const std::string& path, const absl::Status& status) {
+  return absl::IsDataLoss(status) ? Damaged(path, std::string(status.message())) : status;
+}
+
 }  // namespace
 
 absl::Status Damaged(const std::string& path, std::string_view what) {
@@ -52,9 +57,11 @@ absl::Status Store::Explain(std::string_view doing, const rocksdb::Status& statu
 absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& path, IfMissing if_missing,
                                                    rocksdb::Env* env) {
   auto store = std::unique_ptr<Store>(new Store(path));
-  absl::Status status = store->OpenDatabase(if_missing, env);
+  bool exists = false;
+  absl::Status status = store->CheckDirectory(if_missing, exists);
+  if (status.ok()) status = store->OpenDatabase(exists, env);
   if (status.ok()) status = store->CheckFormat();
-  if (status.ok()) status = store->CheckWatermark();
+  if (status.ok()) status = store->OpenWatermark();
   if (!status.ok()) return status;
   return store;
 }
@@ -67,24 +74,29 @@ Store::~Store() {
   db_->Close().PermitUncheckedError();
 }
 
-absl::Status Store::OpenDatabase(IfMissing if_missing, rocksdb::Env* env) {
-  rocksdb::DBOptions options = StoreOptions(env);
+// All that can be seen without opening the database, since RocksDB, when it opens a damaged one,
+// deletes files that it doesn't know of any more.
+absl::Status Store::CheckDirectory(IfMissing if_missing, bool& exists) {
   std::error_code error;
   if (if_missing == IfMissing::kCreate) std::filesystem::create_directories(path_, error);
-  const bool exists = !error && std::filesystem::exists(path_ + "/CURRENT", error);
+  exists = !error && std::filesystem::exists(path_ + "/CURRENT", error);
   if (error) {
     return absl::FailedPreconditionError(
         absl::StrCat("can't use directory ", path_, " for the store: ", error.message(),
                      "; give one that can be written"));
   }
-  if (!exists) {
-    // RocksDB would take the directory for an empty one and delete what else is left of the store.
-    if (if_missing == IfMissing::kFail ||
-        std::filesystem::exists(Watermark::FileIn(path_), error)) {
-      return Damaged(path_, "the file CURRENT is missing");
-    }
-    options.create_if_missing = true;
+  const absl::StatusOr<Durable> durable = Watermark::Read(path_);
+  if (!durable.ok()) return DamagedIfLoss(path_, durable.status());
+  if (exists) return DamagedIfLoss(path_, CheckManifest(path_, durable->manifest));
+  if (if_missing == IfMissing::kFail || durable->sequence > 0) {
+    return Damaged(path_, "the file CURRENT is missing");
   }
+  return absl::OkStatus();
+}
+
+absl::Status Store::OpenDatabase(bool exists, rocksdb::Env* env) {
+  rocksdb::DBOptions options = StoreOptions(env);
+  options.create_if_missing = !exists;
   const std::vector<rocksdb::ColumnFamilyDescriptor> families = {
       {rocksdb::kDefaultColumnFamilyName, DeclarationsOptions()},
       {kMessagesFamily, MessagesOptions()}};
@@ -127,30 +139,31 @@ absl::Status Store::CheckFormat() {
   return absl::OkStatus();
 }
 
-absl::Status Store::CheckWatermark() {
+absl::Status Store::OpenWatermark() {
   absl::StatusOr<Watermark> watermark = Watermark::Open(path_);
-  if (absl::IsDataLoss(watermark.status())) {
-    return Damaged(path_, std::string(watermark.status().message()));
-  }
-  if (!watermark.ok()) return watermark.status();
+  if (!watermark.ok()) return DamagedIfLoss(path_, watermark.status());
   watermark_ = std::make_unique<Watermark>(*std::move(watermark));
   const uint64_t last = db_->GetLatestSequenceNumber();
-  if (last < watermark_->value()) {
-    return Damaged(path_, absl::StrCat("it ends at write ", last, ", but write ",
-                                       watermark_->value(), " was durable; to go on with what is "
-                                       "left, and lose what is missing, delete ",
+  const uint64_t durable = watermark_->value().sequence;
+  if (last < durable) {
+    return Damaged(path_, absl::StrCat("it ends at write ", last, ", but write ", durable,
+                                       " was durable; to go on with what is left, and lose what "
+                                       "is missing, delete ",
                                        Watermark::FileIn(path_)));
   }
-  watermark_->Raise(last);
+  RaiseWatermark();
   return absl::OkStatus();
 }
 
+void Store::RaiseWatermark() {
+  watermark_->Raise(
+      {.sequence = db_->GetLatestSequenceNumber(), .manifest = manifest_.Refresh()});
+}
+
 absl::Status Store::Write(rocksdb::WriteBatch& batch) {
-  if (absl::Status s = Explain("write to", db_->Write(DurableWriteOptions(), &batch)); !s.ok()) {
-    return s;
-  }
-  watermark_->Raise(db_->GetLatestSequenceNumber());
-  return absl::OkStatus();
+  absl::Status written = Explain("write to", db_->Write(DurableWriteOptions(), &batch));
+  if (written.ok()) RaiseWatermark();
+  return written;
 }
 
 }  // namespace warren::storage

@@ -10,9 +10,11 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "storage/rocksdb/manifest.h"
 #include "storage/rocksdb/watermark.h"
 
 namespace warren::storage {
@@ -46,16 +48,19 @@ class Store {
   absl::Status Explain(std::string_view doing, const rocksdb::Status& status) const;
 
  private:
-  explicit Store(std::string path) : path_(std::move(path)) {}
+  explicit Store(std::string path) : path_(std::move(path)), manifest_(path_) {}
 
-  absl::Status OpenDatabase(IfMissing if_missing, rocksdb::Env* env);
+  absl::Status CheckDirectory(IfMissing if_missing, bool& exists);
+  absl::Status OpenDatabase(bool exists, rocksdb::Env* env);
   absl::Status CheckFormat();
-  absl::Status CheckWatermark();
+  absl::Status OpenWatermark();
+  void RaiseWatermark();
 
   const std::string path_;
   std::unique_ptr<rocksdb::DB> db_;
   rocksdb::ColumnFamilyHandle* declarations_ = nullptr;
   rocksdb::ColumnFamilyHandle* messages_ = nullptr;
+  ManifestWatch manifest_;
   std::unique_ptr<Watermark> watermark_;
 };
 

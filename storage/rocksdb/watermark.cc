@@ -15,51 +15,53 @@
 namespace warren::storage {
 namespace {
 
-constexpr size_t kNumberBytes = 8;
+// Sequence, then number, bytes and CRC of the manifest, then the CRC of all that; little-endian.
+constexpr size_t kFactsBytes = 8 + 8 + 8 + 4;
 constexpr size_t kCrcBytes = 4;
-using Content = std::array<unsigned char, kNumberBytes + kCrcBytes>;
+using Content = std::array<unsigned char, kFactsBytes + kCrcBytes>;
 
-uint64_t LittleEndian(const unsigned char* bytes, size_t count) {
+uint64_t Load(const unsigned char* bytes, size_t count) {
   uint64_t value = 0;
   for (size_t i = 0; i < count; ++i) value |= static_cast<uint64_t>(bytes[i]) << (8 * i);
   return value;
 }
 
-void PutLittleEndian(unsigned char* bytes, size_t count, uint64_t value) {
+void Store(unsigned char* bytes, size_t count, uint64_t value) {
   for (size_t i = 0; i < count; ++i) bytes[i] = static_cast<unsigned char>(value >> (8 * i));
 }
 
-Content Encode(uint64_t value) {
+Content Encode(const Durable& value) {
   Content content;
-  PutLittleEndian(content.data(), kNumberBytes, value);
-  PutLittleEndian(content.data() + kNumberBytes, kCrcBytes,
-                  crc32(0, content.data(), kNumberBytes));
+  Store(&content[0], 8, value.sequence);
+  Store(&content[8], 8, value.manifest.number);
+  Store(&content[16], 8, value.manifest.bytes);
+  Store(&content[24], 4, value.manifest.crc);
+  Store(&content[kFactsBytes], kCrcBytes, crc32(0, content.data(), kFactsBytes));
   return content;
+}
+
+Durable Decode(const unsigned char* content) {
+  return {.sequence = Load(content, 8),
+          .manifest = {.number = Load(content + 8, 8),
+                       .bytes = Load(content + 16, 8),
+                       .crc = static_cast<uint32_t>(Load(content + 24, 4))}};
 }
 
 absl::Status Failed(const char* what, const std::string& path) {
   return absl::UnavailableError(absl::StrCat("can't ", what, " ", path, ": ", strerror(errno)));
 }
 
-bool SyncPath(const std::string& path, int flags) {
-  const int fd = open(path.c_str(), flags | O_CLOEXEC);
-  if (fd < 0) return false;
-  const bool synced = fsync(fd) == 0;
-  close(fd);
-  return synced;
-}
-
 // Whole or not at all, also through a power cut.
 absl::Status Create(const std::string& directory, const std::string& path) {
   const std::string draft = path + ".new";
-  const Content content = Encode(0);
+  const Content content = Encode({});
   const int fd = open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (fd < 0) return Failed("create", draft);
   const bool written = write(fd, content.data(), content.size()) == ssize_t{content.size()};
   close(fd);
-  if (!written || !SyncPath(draft, O_RDONLY)) return Failed("write", draft);
+  if (!written || !SyncPath(draft)) return Failed("write", draft);
   if (rename(draft.c_str(), path.c_str()) != 0) return Failed("create", path);
-  if (!SyncPath(directory, O_RDONLY | O_DIRECTORY)) return Failed("sync", directory);
+  if (!SyncPath(directory)) return Failed("sync", directory);
   return absl::OkStatus();
 }
 
@@ -67,25 +69,34 @@ absl::Status Create(const std::string& directory, const std::string& path) {
 
 std::string Watermark::FileIn(const std::string& directory) { return directory + "/WATERMARK"; }
 
+absl::StatusOr<Durable> Watermark::Read(const std::string& directory) {
+  const std::string path = FileIn(directory);
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0 && errno == ENOENT) return Durable{};
+  if (fd < 0) return Failed("open", path);
+  // One byte more than there should be, to see whether the file is longer.
+  std::array<unsigned char, sizeof(Content) + 1> content;
+  const ssize_t size = pread(fd, content.data(), content.size(), 0);
+  const absl::Status failed = size < 0 ? Failed("read", path) : absl::OkStatus();
+  close(fd);
+  if (!failed.ok()) return failed;
+  if (size != ssize_t{sizeof(Content)} ||
+      crc32(0, content.data(), kFactsBytes) != Load(&content[kFactsBytes], kCrcBytes)) {
+    return absl::DataLossError(absl::StrCat(path, " is damaged"));
+  }
+  return Decode(content.data());
+}
+
 absl::StatusOr<Watermark> Watermark::Open(const std::string& directory) {
   const std::string path = FileIn(directory);
   if (access(path.c_str(), F_OK) != 0) {
     if (absl::Status created = Create(directory, path); !created.ok()) return created;
   }
-  const int fd = open(path.c_str(), O_RDWR | O_CLOEXEC);
+  const absl::StatusOr<Durable> value = Read(directory);
+  if (!value.ok()) return value.status();
+  const int fd = open(path.c_str(), O_WRONLY | O_CLOEXEC);
   if (fd < 0) return Failed("open", path);
-  Watermark watermark(fd, 0);
-  // One byte more than there should be, to see whether the file is longer.
-  std::array<unsigned char, sizeof(Content) + 1> content;
-  const ssize_t size = pread(fd, content.data(), content.size(), 0);
-  if (size < 0) return Failed("read", path);
-  if (size != ssize_t{sizeof(Content)} ||
-      crc32(0, content.data(), kNumberBytes) !=
-          LittleEndian(content.data() + kNumberBytes, kCrcBytes)) {
-    return absl::DataLossError(absl::StrCat(path, " is damaged"));
-  }
-  watermark.value_ = LittleEndian(content.data(), kNumberBytes);
-  return watermark;
+  return Watermark(fd, *value);
 }
 
 Watermark::Watermark(Watermark&& other) noexcept
@@ -95,7 +106,7 @@ Watermark::~Watermark() {
   if (file_ >= 0) close(file_);
 }
 
-void Watermark::Raise(uint64_t value) {
+void Watermark::Raise(const Durable& value) {
   const Content content = Encode(value);
   if (pwrite(file_, content.data(), content.size(), 0) == ssize_t{content.size()}) value_ = value;
 }

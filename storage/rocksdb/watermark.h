@@ -13,14 +13,22 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "storage/rocksdb/manifest.h"
 
 namespace warren::storage {
+
+struct Durable {
+  uint64_t sequence = 0;  // RocksDB's number of the last write
+  ManifestPrefix manifest;
+};
 
 class Watermark {
  public:
   static std::string FileIn(const std::string& directory);
 
-  // Reads the watermark in `directory`, or makes one of 0 durably if there is none.
+  // The watermark in `directory`, zeros if there is none. Errors as of Open.
+  static absl::StatusOr<Durable> Read(const std::string& directory);
+  // Opens the watermark in `directory` to raise it, or makes one of zeros durably if there is none.
   // DATA_LOSS if it is damaged; UNAVAILABLE if the file can't be made, read or written now.
   static absl::StatusOr<Watermark> Open(const std::string& directory);
 
@@ -28,15 +36,15 @@ class Watermark {
   Watermark& operator=(Watermark&&) = delete;
   ~Watermark();
 
-  uint64_t value() const { return value_; }
+  const Durable& value() const { return value_; }
   // Failure is no trouble: an old watermark sees less, but raises no false alarm.
-  void Raise(uint64_t value);
+  void Raise(const Durable& value);
 
  private:
-  Watermark(int file, uint64_t value) : file_(file), value_(value) {}
+  Watermark(int file, const Durable& value) : file_(file), value_(value) {}
 
   int file_;
-  uint64_t value_;
+  Durable value_;
 };
 
 }  // namespace warren::storage
