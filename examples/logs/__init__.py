@@ -1,0 +1,1 @@
+"""Logs: by service and level to queues, all of them in bulk to Elasticsearch."""

@@ -1,0 +1,1 @@
+"""Task scheduler: priorities, delays of two kinds, results, retries."""
