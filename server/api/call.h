@@ -1,0 +1,98 @@
+// What all calls have in common, and what their handlers share.
+//
+// A call is served by one coroutine (a stream by two) on the loop's thread. The coroutine's frame
+// holds the call object; it ends only when gRPC has given back every operation and has said that
+// the call is over, so nothing can point into a call that is gone.
+#pragma once
+
+#include <grpcpp/completion_queue.h>
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/byte_buffer.h>
+
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "server/api/convert/publication.h"
+#include "server/api/services.h"
+#include "server/runtime/completion.h"
+#include "server/runtime/event.h"
+#include "server/runtime/loop.h"
+#include "server/runtime/task.h"
+
+namespace warren::api {
+
+// Frames under construction. A frame is filled and serialised without a wait in between, so all
+// streams share them and memory doesn't grow with the streams. Each is used for one kind of frame
+// alone, so that its entries and their strings are used again.
+struct Scratch {
+  v1::PublishStreamResponse confirms;
+  v1::ConsumeResponse deliveries;
+};
+
+// What handlers work with. Loop thread only.
+struct Api {
+  runtime::Loop& loop;
+  grpc::ServerCompletionQueue& queue;
+  RawBrokerService& service;
+  PublicationReader publications;
+  Scratch scratch = {};
+};
+
+class Call : public runtime::Session {
+ public:
+  explicit Call(Api& api);
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+
+  // ---- runtime::Session ----
+  void OnFlowChanged() override { Wake(); }
+  void OnStop(const absl::Status& status) override;
+
+ protected:
+  ~Call();
+
+  // The call has arrived: from now on it is told when the broker stops.
+  void Arrived();
+
+  // Something changed that one of its coroutines may wait for.
+  virtual void Wake() = 0;
+
+  // The call is over, whatever the reason: nothing reaches the client any more.
+  bool gone() const { return done_.happened; }
+  // Not OK: the broker stops, and this is what the client is to be told.
+  const absl::Status& stopped() const { return stopped_; }
+
+  // Set when the call is gone; wait for that before the end. REQUIRES: the call has arrived.
+  runtime::Event& over() { return over_; }
+
+  Api& api() const { return api_; }
+  runtime::Loop& loop() const { return api_.loop; }
+  grpc::ServerContext& context() { return context_; }
+
+ private:
+  // Comes when the call is over, in an orderly way or because the client has vanished.
+  struct Done final : runtime::Completion {
+    explicit Done(Call& c) : call(c) {}
+    void Complete(bool ok) override;
+    Call& call;
+    bool happened = false;
+  };
+
+  Api& api_;
+  grpc::ServerContext context_;
+  Done done_;
+  runtime::Event over_;
+  absl::Status stopped_;
+  bool arrived_ = false;
+  runtime::Registry::SessionList::iterator session_;  // if arrived
+};
+
+// INVALID_ARGUMENT, reason FRAME_INVALID, if `frame` isn't a `message`.
+absl::Status Parse(grpc::ByteBuffer& frame, google::protobuf::Message& message);
+
+grpc::ByteBuffer Serialize(const google::protobuf::Message& message);
+
+// INVALID_ARGUMENT for a frame that may not come at this point of its stream.
+absl::Status ProtocolFault(std::string_view message);
+
+}  // namespace warren::api

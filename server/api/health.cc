@@ -1,0 +1,112 @@
+#include "server/api/health.h"
+
+#include <grpcpp/support/async_stream.h>
+#include <grpcpp/support/async_unary_call.h>
+
+#include "absl/strings/str_cat.h"
+#include "server/api/convert/error.h"
+#include "server/base/error.h"
+
+namespace warren::api {
+namespace {
+
+using grpc::health::v1::HealthCheckRequest;
+using grpc::health::v1::HealthCheckResponse;
+
+HealthCheckResponse::ServingStatus StatusOf(const HealthState& state, const std::string& service) {
+  if (!service.empty() && service != v1::BrokerService::service_full_name()) {
+    return HealthCheckResponse::SERVICE_UNKNOWN;
+  }
+  return state.serving ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING;
+}
+
+class CheckCall final : public Call {
+ public:
+  static runtime::Task Serve(Api& api, HealthState& state) {
+    CheckCall call(api);
+    const bool arrived = co_await runtime::Operation([&](void* tag) {
+      state.service.RequestCheck(&call.context(), &call.request_, &call.responder_, &api.queue,
+                                 &api.queue, tag);
+    });
+    if (!arrived) co_return;
+    Serve(api, state).Detach();
+    call.Arrived();
+    const auto status = StatusOf(state, call.request_.service());
+    co_await runtime::Operation([&](void* tag) { call.Finish(status, tag); });
+    while (!call.gone()) co_await call.over().Wait();
+  }
+
+ private:
+  explicit CheckCall(Api& api) : Call(api), responder_(&context()) {}
+  ~CheckCall() = default;
+
+  void Finish(HealthCheckResponse::ServingStatus status, void* tag) {
+    if (status == HealthCheckResponse::SERVICE_UNKNOWN) {
+      const std::string& name = request_.service();
+      responder_.FinishWithError(
+          ToGrpcStatus(Error(absl::StatusCode::kNotFound, "SERVICE_NOT_FOUND",
+                             {"service", name, ""},
+                             std::string(absl::StrCat("there is no service \"", name, "\" here")))),
+          tag);
+      return;
+    }
+    HealthCheckResponse response;
+    response.set_status(status);
+    responder_.Finish(response, grpc::Status::OK, tag);
+  }
+
+  void Wake() override {}
+
+  HealthCheckRequest request_;
+  grpc::ServerAsyncResponseWriter<HealthCheckResponse> responder_;
+};
+
+class WatchCall final : public Call {
+ public:
+  static runtime::Task Serve(Api& api, HealthState& state) {
+    WatchCall call(api);
+    const bool arrived = co_await runtime::Operation([&](void* tag) {
+      state.service.RequestWatch(&call.context(), &call.request_, &call.writer_, &api.queue,
+                                 &api.queue, tag);
+    });
+    if (!arrived) co_return;
+    Serve(api, state).Detach();
+    call.Arrived();
+    HealthCheckResponse told;  // UNKNOWN, which is never sent
+    while (!call.gone() && call.stopped().ok()) {
+      const auto status = StatusOf(state, call.request_.service());
+      if (status == told.status()) {
+        co_await call.wake_.Wait();
+        continue;
+      }
+      told.set_status(status);
+      const bool ok =
+          co_await runtime::Operation([&](void* tag) { call.writer_.Write(told, tag); });
+      if (!ok) break;
+    }
+    if (!call.stopped().ok()) {
+      co_await runtime::Operation(
+          [&](void* tag) { call.writer_.Finish(ToGrpcStatus(call.stopped()), tag); });
+    }
+    while (!call.gone()) co_await call.over().Wait();
+  }
+
+ private:
+  explicit WatchCall(Api& api) : Call(api), writer_(&context()), wake_(api.loop.ready()) {}
+  ~WatchCall() = default;
+
+  void Wake() override { wake_.Set(); }
+
+  HealthCheckRequest request_;
+  grpc::ServerAsyncWriter<HealthCheckResponse> writer_;
+  runtime::Event wake_;
+};
+
+}  // namespace
+
+void ServeHealth(Api& api, HealthState& state) {
+  CheckCall::Serve(api, state).Detach();
+  WatchCall::Serve(api, state).Detach();
+}
+
+}  // namespace warren::api

@@ -1,0 +1,58 @@
+// The gRPC server: one port, one completion queue, which the loop serves.
+#pragma once
+
+#include <grpcpp/server.h>
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "server/api/call.h"
+#include "server/api/convert/interner.h"
+#include "server/api/health.h"
+#include "server/runtime/listener.h"
+#include "server/runtime/loop.h"
+
+namespace warren::api {
+
+struct ServerOptions {
+  std::string address = "127.0.0.1:7171";  // HOST:PORT; port 0: any free one
+  size_t max_message_bytes = size_t{16} << 20;
+};
+
+class Server final : public runtime::Listener {
+ public:
+  // Binds the port. Calls that come in wait until Serve.
+  // UNAVAILABLE if the address can't be bound.
+  static absl::StatusOr<std::unique_ptr<Server>> Listen(const ServerOptions& options);
+  ~Server();
+
+  grpc::ServerCompletionQueue& queue() { return *queue_; }
+
+  // HOST:PORT, with the port that was bound.
+  const std::string& address() const { return address_; }
+
+  // Starts all handlers and reports SERVING. `loop` runs on `queue()` afterwards, until its end.
+  // REQUIRES: called once.
+  void Serve(runtime::Loop& loop);
+
+  // ---- runtime::Listener ----
+  void OnDraining() override { health_.serving = false; }
+  void ShutDown() override;
+
+ private:
+  explicit Server(const ServerOptions& options) : options_(options) {}
+
+  const ServerOptions options_;
+  std::string address_;
+  RawBrokerService service_;
+  HealthState health_;
+  std::unique_ptr<grpc::ServerCompletionQueue> queue_;
+  std::unique_ptr<grpc::Server> server_;
+  Interner interner_;
+  std::optional<Api> api_;  // once it serves
+};
+
+}  // namespace warren::api

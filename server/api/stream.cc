@@ -1,0 +1,61 @@
+#include "server/api/stream.h"
+
+namespace warren::api {
+
+Stream::Stream(Api& api)
+    : Call(api),
+      stream_(&context()),
+      reader_wake_(api.loop.ready()),
+      writer_wake_(api.loop.ready()) {}
+
+void Stream::End(const absl::Status& status) {
+  if (end_.has_value()) return;
+  end_ = status;
+  reader_wake_.Set();
+  writer_wake_.Set();
+}
+
+void Stream::Wake() {
+  if (!stopped().ok()) End(stopped());
+  reader_wake_.Set();
+  writer_wake_.Set();
+}
+
+runtime::Task Stream::Read() {
+  grpc::ByteBuffer frame;
+  while (!ending() && !gone()) {
+    const bool ok =
+        co_await runtime::Operation([&](void* tag) { stream_.Read(&frame, tag); });
+    if (!ok) {
+      // Half-closed, or the call is over; then `gone` comes as well.
+      if (!gone()) HalfClosed();
+      co_return;
+    }
+    while (!MayTake() && !ending() && !gone()) co_await reader_wake_.Wait();
+    if (ending() || gone()) co_return;
+    const absl::Status status = Take(frame);
+    frame.Clear();
+    if (!status.ok()) End(status);
+  }
+}
+
+runtime::Task Stream::Write() {
+  grpc::ByteBuffer frame;
+  while (!gone()) {
+    if (FillFrame(frame)) {
+      const bool ok =
+          co_await runtime::Operation([&](void* tag) { stream_.Write(frame, tag); });
+      frame.Clear();
+      if (!ok) co_return;
+      Written();
+      reader_wake_.Set();
+    } else if (ending()) {
+      co_await runtime::Operation([&](void* tag) { stream_.Finish(ToGrpcStatus(*end_), tag); });
+      co_return;
+    } else {
+      co_await writer_wake_.Wait();
+    }
+  }
+}
+
+}  // namespace warren::api

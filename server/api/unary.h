@@ -1,0 +1,108 @@
+// Unary calls that are one command and one reply.
+//
+// An Rpc names the method, its messages, and the two conversions:
+//   using Request, Response;
+//   static constexpr auto kRequest = &RawBrokerService::Request…;
+//   static constexpr bool kHeld;      // waits while publishers are held
+//   static constexpr bool kDelivers;  // refused once the broker is draining
+//   static absl::StatusOr<core::Command> ToCommand(Api&, Request&, core::RequestId);
+//   static void SetResponse(core::Replied&, Response&);
+#pragma once
+
+#include <grpcpp/support/async_unary_call.h>
+
+#include <optional>
+#include <utility>
+
+#include "server/api/call.h"
+#include "server/api/convert/error.h"
+
+namespace warren::api {
+
+template <typename Rpc>
+class UnaryCall final : public Call, public runtime::CallSink {
+ public:
+  // Waits for a call, serves it, and before that sees to it that the next one is waited for.
+  static runtime::Task Serve(Api& api) {
+    UnaryCall call(api);
+    const bool arrived = co_await runtime::Operation([&](void* tag) {
+      (api.service.*Rpc::kRequest)(&call.context(), &call.request_, &call.responder_, &api.queue,
+                                   &api.queue, tag);
+    });
+    if (!arrived) co_return;
+    Serve(api).Detach();
+    call.Arrived();
+    while (call.MustWait()) co_await call.wake_.Wait();
+    call.Submit();
+    while (call.AwaitsReply()) co_await call.wake_.Wait();
+    co_await runtime::Operation([&](void* tag) { call.Finish(tag); });
+    while (!call.gone()) co_await call.over().Wait();
+  }
+
+ private:
+  explicit UnaryCall(Api& api)
+      : Call(api), responder_(&context()), wake_(api.loop.ready()) {}
+  ~UnaryCall() {
+    if (request_id_) loop().registry().Remove(request_id_);
+  }
+
+  bool MustWait() {
+    return Rpc::kHeld && loop().flow().held() && !gone() && Refusal().ok();
+  }
+
+  // Why the call isn't taken at all.
+  absl::Status Refusal() {
+    if (!stopped().ok()) return stopped();
+    return Rpc::kDelivers ? loop().shutdown().stopping() : loop().shutdown().ended();
+  }
+
+  void Submit() {
+    status_ = Refusal();
+    if (gone() || !status_.ok()) return;
+    typename Rpc::Request request;
+    status_ = Parse(request_, request);
+    request_.Clear();
+    if (!status_.ok()) return;
+    request_id_ = loop().registry().Add(*this);
+    absl::StatusOr<core::Command> command = Rpc::ToCommand(api(), request, request_id_);
+    if (command.ok()) {
+      submitted_ = true;
+      loop().Submit(*std::move(command));
+    } else {
+      status_ = command.status();
+    }
+  }
+
+  bool AwaitsReply() const {
+    return submitted_ && !reply_.has_value() && !gone() && stopped().ok();
+  }
+
+  void Finish(void* tag) {
+    if (submitted_) status_ = reply_.has_value() ? reply_->status : stopped();
+    if (!status_.ok() || !reply_.has_value()) {
+      if (status_.ok()) status_ = absl::CancelledError("the client has gone");
+      responder_.FinishWithError(ToGrpcStatus(status_), tag);
+      return;
+    }
+    typename Rpc::Response response;
+    Rpc::SetResponse(*reply_, response);
+    responder_.Finish(Serialize(response), grpc::Status::OK, tag);
+  }
+
+  void OnReplied(core::Replied reply) override {
+    reply_ = std::move(reply);
+    wake_.Set();
+  }
+
+  void Wake() override { wake_.Set(); }
+
+  grpc::ByteBuffer request_;
+  grpc::ServerAsyncResponseWriter<grpc::ByteBuffer> responder_;
+  runtime::Event wake_;
+  core::RequestId request_id_;
+  bool submitted_ = false;
+  std::optional<core::Replied> reply_;
+  absl::Status status_;
+};
+
+}  // namespace warren::api

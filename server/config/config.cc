@@ -1,0 +1,120 @@
+#include "server/config/config.h"
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <map>
+
+#include "server/config/memory.h"
+#include "server/config/version.h"
+
+namespace warren::config {
+namespace {
+
+constexpr uint64_t kMaxMessageBytesLimit = uint64_t{512} << 20;
+constexpr size_t kMaxNameBytes = 255;
+
+// HOST:PORT, where HOST may be an IPv6 address in brackets.
+std::string CheckAddress(const std::string& address) {
+  const size_t colon = address.rfind(':');
+  if (colon == std::string::npos || colon == 0) {
+    return "\"" + address + "\" is not HOST:PORT, such as 127.0.0.1:7171 or [::]:7171";
+  }
+  const std::string port = address.substr(colon + 1);
+  const bool digits = !port.empty() && port.size() <= 5 &&
+                      port.find_first_not_of("0123456789") == std::string::npos;
+  if (!digits || std::stoi(port) > 65'535) {
+    return "\"" + address + "\": the port must be 0 (any free one) to 65535";
+  }
+  return "";
+}
+
+std::string CheckVirtualHost(const std::string& name) {
+  if (!name.empty() && name.size() <= kMaxNameBytes) return "";
+  return "a virtual host's name has 1 to 255 bytes";
+}
+
+std::string CheckLogLevel(const std::string& name) {
+  runtime::LogLevel level;
+  return runtime::ParseLogLevel(name, level)
+             ? ""
+             : "\"" + name + "\" is none of debug, info, warning, error";
+}
+
+void AddOptions(CLI::App& app, Config& config, std::string& log_level) {
+  app.add_option("--listen", config.listen,
+                 "Address of the gRPC API; port 0 takes any free one")
+      ->envname("WARREN_LISTEN")
+      ->type_name("HOST:PORT")
+      ->check(CLI::Validator(CheckAddress, ""));
+  app.add_option("--http", config.http,
+                 "Address of /metrics for Prometheus; empty: none is served")
+      ->envname("WARREN_HTTP")
+      ->type_name("HOST:PORT")
+      ->check(CLI::Validator(
+          [](const std::string& a) { return a.empty() ? std::string() : CheckAddress(a); }, ""));
+  app.add_option("--storage", config.storage,
+                 "What confirmed messages are kept in: rocksdb:PATH (a directory, survives a "
+                 "crash) or memory: (gone when the process ends)")
+      ->envname("WARREN_STORAGE")
+      ->type_name("URL");
+  app.add_option("--memory-limit", config.memory_limit,
+                 "Bytes of message bodies above which publishers are held until consumers catch "
+                 "up; K, M, G or KiB, MiB, GiB. Default: 60 % of the machine's or container's "
+                 "memory. Set too high, the system may kill the broker")
+      ->envname("WARREN_MEMORY_LIMIT")
+      ->type_name("SIZE")
+      ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::PositiveNumber);
+  app.add_option("--max-message-bytes", config.max_message_bytes,
+                 "Largest body of a message; larger ones are refused (default 16 MiB)")
+      ->envname("WARREN_MAX_MESSAGE_BYTES")
+      ->type_name("SIZE")
+      ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::Range(uint64_t{1}, kMaxMessageBytesLimit));
+  app.add_option("--virtual-host", config.virtual_hosts,
+                 "A virtual host to create at start beside \"/\"; may be repeated")
+      ->envname("WARREN_VIRTUAL_HOST")
+      ->type_name("NAME")
+      ->allow_extra_args(false)
+      ->check(CLI::Validator(CheckVirtualHost, ""));
+  const std::map<std::string, int64_t> units = {{"ms", 1}, {"s", 1'000}, {"m", 60'000}};
+  app.add_option("--drain-timeout", config.drain_timeout_ms,
+                 "How long a stopping broker waits for consumers to settle what they have; ms, s "
+                 "or m (default 10s). What is unsettled then is delivered again after the next "
+                 "start")
+      ->envname("WARREN_DRAIN_TIMEOUT")
+      ->type_name("TIME")
+      ->transform(CLI::AsNumberWithUnit(
+          units, CLI::AsNumberWithUnit::Options(CLI::AsNumberWithUnit::UNIT_REQUIRED |
+                                                CLI::AsNumberWithUnit::CASE_SENSITIVE),
+          "TIME"))
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--log-level", log_level, "debug, info, warning or error; logs go to standard error")
+      ->envname("WARREN_LOG_LEVEL")
+      ->type_name("LEVEL")
+      ->check(CLI::Validator(CheckLogLevel, ""));
+}
+
+}  // namespace
+
+std::variant<Config, int> ParseConfig(int argc, const char* const* argv) {
+  constexpr int kUsageError = 2;
+  Config config;
+  std::string log_level = "info";
+  CLI::App app("Warren, a message broker: RabbitMQ's model behind gRPC", "warren");
+  app.set_version_flag("--version", std::string("warren ") + kVersion);
+  app.option_defaults()->always_capture_default();
+  app.get_formatter()->column_width(34);
+  app.footer("A flag counts over its environment variable, which counts over the default.");
+  try {
+    AddOptions(app, config, log_level);
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kUsageError;
+  }
+  runtime::ParseLogLevel(log_level, config.log_level);
+  if (config.memory_limit == 0) config.memory_limit = AvailableMemory() / 10 * 6;
+  return config;
+}
+
+}  // namespace warren::config

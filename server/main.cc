@@ -1,0 +1,108 @@
+// warren: the broker's program. Wiring only.
+//
+// configuration -> journal -> recovery -> listen -> loop, until a signal or a failing journal.
+#include <csignal>
+#include <cstdio>
+#include <iostream>
+#include <memory>
+#include <random>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <utility>
+#include <variant>
+
+#include <unistd.h>
+
+#include "server/api/server.h"
+#include "server/config/config.h"
+#include "server/config/version.h"
+#include "server/core/broker.h"
+#include "server/metrics/exposer.h"
+#include "server/runtime/log.h"
+#include "server/runtime/loop.h"
+#include "server/runtime/recovery.h"
+#include "server/runtime/signals.h"
+#include "server/runtime/stall_reporter.h"
+#include "storage/open.h"
+
+namespace {
+
+using warren::runtime::Log;
+using warren::runtime::LogLevel;
+
+constexpr int kFailed = 1;
+
+// Why the broker can't start or go on: its last word.
+int Fail(const char* what, const absl::Status& status) {
+  Log(LogLevel::kError, what,
+      {{"reason", std::string(status.message())},
+       {"code", absl::StatusCodeToString(status.code())}});
+  return kFailed;
+}
+
+int Serve(const warren::config::Config& config) {
+  warren::runtime::Signals signals;
+  warren::runtime::StallReporter stalls;
+  std::stop_source stop_journal;
+  auto journal =
+      warren::storage::OpenJournal(config.storage, &stalls, stop_journal.get_token());
+  if (!journal.ok()) return Fail("can't open the store", journal.status());
+
+  warren::runtime::Stats stats;
+  warren::core::Broker broker({.seed = std::random_device()()});
+  const absl::Status recovered =
+      warren::runtime::Recover(**journal, broker, stats, [&] { return signals.stop_requested(); });
+  if (absl::IsCancelled(recovered)) return 0;
+  if (!recovered.ok()) return Fail("can't recover from the store", recovered);
+
+  auto server = warren::api::Server::Listen(
+      {.address = config.listen, .max_message_bytes = config.max_message_bytes});
+  if (!server.ok()) return Fail("can't listen", server.status());
+  std::string http = "none";
+  std::unique_ptr<warren::metrics::Exposer> exposer;
+  if (!config.http.empty()) {
+    auto listening = warren::metrics::Exposer::Listen(
+        config.http, stats,
+        {.version = warren::config::kVersion,
+         .storage_backend = config.storage.substr(0, config.storage.find(':')),
+         .memory_limit = config.memory_limit});
+    if (!listening.ok()) return Fail("can't listen", listening.status());
+    exposer = *std::move(listening);
+    http = exposer->address();
+  }
+
+  absl::Status ended;
+  {
+    warren::runtime::Loop loop((*server)->queue(), broker, **journal, stats,
+                               {.flow = {.body_bytes = config.memory_limit},
+                                .shutdown = {.drain_timeout_ms = config.drain_timeout_ms}});
+    stalls.Attach(loop);
+    for (const std::string& name : config.virtual_hosts) {
+      loop.Submit(warren::core::DeclareVirtualHost{.request = {}, .name = name});
+    }
+    (*server)->Serve(loop);
+    signals.OnStop([&loop] { loop.Post(warren::runtime::StopRequested{}); });
+    std::cout << "listening on grpc=" << (*server)->address() << " http=" << http << std::endl;
+    ended = loop.Run(**server);
+    signals.OnStop(nullptr);
+    stalls.Detach();
+    // An Append that still waits for trouble to pass must not keep the process.
+    stop_journal.request_stop();
+  }
+  if (!ended.ok()) return Fail("the broker had to stop; nothing was confirmed since", ended);
+  Log(LogLevel::kInfo, "stopped");
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::variant<warren::config::Config, int> parsed = warren::config::ParseConfig(argc, argv);
+  if (const int* exit_code = std::get_if<int>(&parsed)) return *exit_code;
+  const auto& config = std::get<warren::config::Config>(parsed);
+  warren::runtime::StartLog(config.log_level, isatty(STDERR_FILENO) == 0);
+  Log(LogLevel::kInfo, "starting",
+      {{"version", warren::config::kVersion}, {"storage", config.storage}});
+  return Serve(config);
+}

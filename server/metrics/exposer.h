@@ -1,0 +1,32 @@
+// Serves /metrics over HTTP: the loop's and the journal writer's cells, as they are at the scrape.
+//
+// Thread safety: scrapes run on threads of the HTTP server; the cells are made for that.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "server/runtime/stats.h"
+
+namespace warren::metrics {
+
+struct ExposerFacts {
+  std::string version;
+  std::string storage_backend;  // the scheme of --storage
+  uint64_t memory_limit = 0;    // bytes
+};
+
+class Exposer {
+ public:
+  // `stats` must outlive it. UNAVAILABLE if the address can't be bound.
+  static absl::StatusOr<std::unique_ptr<Exposer>> Listen(const std::string& address,
+                                                         const runtime::Stats& stats,
+                                                         ExposerFacts facts);
+  virtual ~Exposer() = default;
+
+  // HOST:PORT, with the port that was bound.
+  virtual std::string address() const = 0;
+};
+
+}  // namespace warren::metrics

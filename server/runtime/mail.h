@@ -1,0 +1,34 @@
+// What a loop's inbox carries.
+#pragma once
+
+#include <string>
+#include <variant>
+
+#include "absl/status/status.h"
+#include "storage/ids.h"
+
+namespace warren::runtime {
+
+// The journal's writer is done with a batch: it is durable if `status` is OK, else the broker must
+// stop.
+struct JournalDone {
+  storage::Lsn lsn;
+  absl::Status status;
+};
+
+// The journal can't go on for now, and why.
+struct JournalStalled {
+  std::string reason;
+};
+
+struct JournalResumed {};
+
+// Somebody wants the broker to stop, after a drain.
+struct StopRequested {};
+
+// The listener takes no calls any more and has ended those it had.
+struct ListenerDown {};
+
+using Mail = std::variant<JournalDone, JournalStalled, JournalResumed, StopRequested, ListenerDown>;
+
+}  // namespace warren::runtime

@@ -1,0 +1,50 @@
+#include "server/runtime/recovery.h"
+
+#include <chrono>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "server/runtime/clock.h"
+#include "server/runtime/log.h"
+
+namespace warren::runtime {
+
+absl::Status Recover(storage::Journal& journal, core::Broker& broker, Stats& stats,
+                     const std::function<bool()>& cancelled) {
+  constexpr auto kReportEvery = std::chrono::seconds(3);
+  // How many records go by before the clock is looked at.
+  constexpr uint64_t kLookEvery = 1024;
+  const auto start = std::chrono::steady_clock::now();
+  auto reported = start;
+  uint64_t records = 0;
+  uint64_t messages = 0;
+  const int64_t now_ms = NowMs();
+
+  const absl::Status status = journal.Recover([&](storage::Record record) -> absl::Status {
+    if (std::holds_alternative<storage::MessagePublished>(record)) ++messages;
+    if (++records % kLookEvery == 0) {
+      if (cancelled()) return absl::CancelledError("stopped while recovering");
+      const auto now = std::chrono::steady_clock::now();
+      if (now - reported >= kReportEvery) {
+        reported = now;
+        Log(LogLevel::kInfo, "recovering", {{"messages", std::to_string(messages)}});
+      }
+    }
+    return broker.Restore(std::move(record), now_ms);
+  });
+  if (!status.ok()) return status;
+  broker.FinishRecovery(NowMs());
+
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::steady_clock::now() - start);
+  stats.recovered_messages.Set(messages);
+  stats.recovery_millis.Set(static_cast<uint64_t>(took.count()));
+  Log(LogLevel::kInfo, "recovered",
+      {{"messages", std::to_string(messages)},
+       {"records", std::to_string(records)},
+       {"milliseconds", std::to_string(took.count())}});
+  return absl::OkStatus();
+}
+
+}  // namespace warren::runtime

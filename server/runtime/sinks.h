@@ -1,0 +1,55 @@
+// Who hears what the broker has to tell: the calls in server/api, as the runtime sees them.
+//
+// All are called on the loop's thread, while the effects of a step are carried out. So they only
+// put things into an outbox and set an event; they never submit a command.
+#pragma once
+
+#include "absl/status/status.h"
+#include "server/core/effect.h"
+
+namespace warren::runtime {
+
+class PublisherSink {
+ public:
+  virtual void OnOpened(const core::PublisherOpened& opened) = 0;
+  virtual void OnClosed(const absl::Status& status) = 0;
+  virtual void OnConfirmed(core::Confirmed confirmed) = 0;
+
+ protected:
+  ~PublisherSink() = default;
+};
+
+class ConsumerSink {
+ public:
+  virtual void OnSubscribed(core::Subscribed subscribed) = 0;
+  virtual void OnDelivered(core::Delivery delivery) = 0;
+  virtual void OnSettleAnswered(core::SettleAnswered answer) = 0;
+  virtual void OnDrained() = 0;
+  virtual void OnCancelled(core::Cancelled cancelled) = 0;
+  virtual void OnClosed(const absl::Status& status) = 0;
+
+ protected:
+  ~ConsumerSink() = default;
+};
+
+class CallSink {
+ public:
+  virtual void OnReplied(core::Replied reply) = 0;
+
+ protected:
+  ~CallSink() = default;
+};
+
+// A call of any kind, from its arrival to its end.
+class Session {
+ public:
+  // Whether publishers are held, or what they are to be told, has changed.
+  virtual void OnFlowChanged() {}
+  // The broker stops: end the call with this status, after what is in the outbox.
+  virtual void OnStop(const absl::Status& status) = 0;
+
+ protected:
+  ~Session() = default;
+};
+
+}  // namespace warren::runtime
