@@ -80,7 +80,7 @@ void Broker::Impl::CarryOut(Waiting waiting) {
     if (const auto* confirmed = std::get_if<Confirmed>(effect)) {
       Confirm(confirmed->publisher, confirmed->first_sequence, confirmed->last_sequence,
               confirmed->outcome);
-    } else {
+    } else if (HasReceiver(*effect)) {
       Emit(std::move(*effect));
     }
   } else if (const auto* release = std::get_if<ReleaseHeld>(&waiting)) {
@@ -104,6 +104,19 @@ void Broker::Impl::CarryOut(Waiting waiting) {
   } else {
     Handle(std::get<ResumeGet>(waiting).get);
   }
+}
+
+bool Broker::Impl::HasReceiver(const Effect& effect) const {
+  if (const auto* opened = std::get_if<PublisherOpened>(&effect)) {
+    return publishers_.contains(opened->publisher);
+  }
+  if (const auto* subscribed = std::get_if<Subscribed>(&effect)) {
+    return consumers_.contains(subscribed->consumer);
+  }
+  if (const auto* answered = std::get_if<SettleAnswered>(&effect)) {
+    return consumers_.contains(answered->consumer);
+  }
+  return true;
 }
 
 void Broker::Impl::Confirm(PublisherId publisher, uint64_t first, uint64_t last, Outcome outcome) {

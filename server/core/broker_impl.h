@@ -70,6 +70,8 @@ class Broker::Impl {
 
   // ---- The step (broker.cc) ----
   void CarryOut(Waiting waiting);
+  // Streams may have gone while their answers waited.
+  bool HasReceiver(const Effect& effect) const;
   void FinishStep();
   void Emit(Effect effect) { out_->push_back(std::move(effect)); }
   void Confirm(PublisherId publisher, uint64_t first, uint64_t last, Outcome outcome);

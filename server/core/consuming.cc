@@ -173,6 +173,7 @@ void Broker::Impl::RunGet(Queue& queue, const Get& c) {
   }
   result.message_count = queue.ready_count();
   Emit(Replied{.request = c.request, .status = absl::OkStatus(), .result = std::move(result)});
+  Dispatch(queue);  // a smaller message may be at the head now, one that a consumer has room for
 }
 
 void Broker::Impl::EndLease(uint64_t tag) {

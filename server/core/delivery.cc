@@ -95,12 +95,13 @@ void Broker::Impl::ExpireDue(Queue& queue) {
 }
 
 void Broker::Impl::EnforceLength(Queue& queue) {
-  if (queue.options.overflow != storage::OverflowPolicy::kDropHead) return;
+  if (queue.options.overflow != storage::OverflowPolicy::kDropHead || !queue.IsOver(0, 0)) return;
   while (queue.IsOver(0, 0)) {
     Entry* entry = queue.ready().oldest_of_lowest();
     Take(queue, *entry);
     Kill(queue, *entry, storage::DeathReason::kMaxlen);
   }
+  Dispatch(queue);  // a smaller message may be at the head now, one that a consumer has room for
 }
 
 // ---- Serving ----

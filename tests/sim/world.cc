@@ -1,0 +1,507 @@
+#include "tests/sim/world.h"
+
+#include <cstdlib>
+#include <iostream>
+#include <set>
+#include <type_traits>
+
+namespace warren::sim {
+namespace {
+
+constexpr char kHost[] = "/";
+constexpr char kFanout[] = "all";
+
+std::vector<QueueKind> Topology() {
+  std::vector<QueueKind> q(9);
+  q[0] = {.name = "dead", .options = {.durable = true}, .reorders = true};
+  q[1] = {.name = "plain", .options = {.durable = true}};
+  q[2] = {.name = "limited", .options = {.durable = true, .delivery_limit = 3}};
+  q[3] = {.name = "expiring", .options = {.durable = true, .message_ttl_ms = 50}};
+  q[4] = {.name = "short", .options = {.durable = true, .max_length = 5}, .loses = true};
+  q[5] = {.name = "refusing", .options = {.durable = true, .max_length = 5}};
+  q[5].options.overflow = storage::OverflowPolicy::kRejectPublish;
+  q[6] = {.name = "prioritised", .options = {.durable = true, .max_priority = 4}, .reorders = true};
+  q[7] = {.name = "retrying", .options = {.durable = true}, .reorders = true};
+  q[7].options.retry = storage::RetryPolicy{.max_attempts = 3, .initial_backoff_ms = 5, .jitter = 0.5};
+  q[8] = {.name = "memory", .options = {}, .loses = true};
+  for (int i : {2, 3, 7}) {
+    q[i].options.dead_letter_exchange = "";
+    q[i].options.dead_letter_routing_key = "dead";
+  }
+  return q;
+}
+
+}  // namespace
+
+World::World(uint64_t seed)
+    : random_(seed), seed_(seed), queues_(Topology()), print_(getenv("WARREN_SIM_PRINT") != nullptr) {
+  for (const char* id : {"alpha", "beta", "gamma", ""}) {
+    publishers_.push_back({.lane = *id != 0 ? id : "anonymous", .producer_id = id});
+  }
+  Restore();
+}
+
+// ---- Plumbing ----
+
+void World::Trace(const std::string& line) {
+  for (const char c : line) trace_hash_ = (trace_hash_ ^ static_cast<uint8_t>(c)) * 1099511628211ULL;
+  if (print_) std::cout << now_ms_ << ' ' << line << std::endl;  // flushed: a check may end us
+}
+
+void World::Step(core::Command command) {
+  Trace("> command " + std::to_string(command.index()));
+  core::Effects effects;
+  broker_->Step(now_ms_, std::move(command), effects);
+  broker_->CheckInvariants();
+  for (const core::Effect& effect : effects) Apply(effect);
+}
+
+World::Consumer* World::Find(core::ConsumerId id) {
+  for (Consumer& consumer : consumers_) {
+    if (consumer.id == id) return &consumer;
+  }
+  return nullptr;
+}
+
+const QueueKind* World::FindQueue(const std::string& name) const {
+  for (const QueueKind& queue : queues_) {
+    if (queue.name == name) return &queue;
+  }
+  return nullptr;
+}
+
+void World::Apply(const core::Effect& effect) {
+  if (const auto* opened = std::get_if<core::PublisherOpened>(&effect)) {
+    for (Publisher& p : publishers_) {
+      if (p.id != opened->publisher) continue;
+      p.open = true;
+      Trace("opened " + p.lane + " at " + std::to_string(opened->last_sequence));
+      if (p.producer_id.empty()) {
+        p.unconfirmed.clear();
+      } else if (opened->last_sequence >= p.next_sequence) {
+        accounts_.Problem(p.lane + " was told of a sequence that it never sent");
+      }
+    }
+  } else if (const auto* confirmed = std::get_if<core::Confirmed>(&effect)) {
+    for (Publisher& p : publishers_) {
+      if (p.id != confirmed->publisher) continue;
+      for (uint64_t s = confirmed->first_sequence; s <= confirmed->last_sequence; ++s) {
+        const auto it = p.unconfirmed.find(s);
+        if (it == p.unconfirmed.end()) {
+          accounts_.Problem(p.lane + ": sequence " + std::to_string(s) + " confirmed out of the blue");
+          continue;
+        }
+        Trace("confirmed " + it->second.body + " " +
+              std::to_string(static_cast<int>(confirmed->outcome)));
+        accounts_.Confirmed(it->second.body, confirmed->outcome);
+        p.unconfirmed.erase(it);
+      }
+    }
+  } else if (const auto* delivered = std::get_if<core::Delivered>(&effect)) {
+    Consumer* c = Find(delivered->consumer);
+    const std::string& body = delivered->delivery.message->body.str();
+    if (c == nullptr) return accounts_.Problem(body + " was delivered to nobody");
+    Trace("delivered " + body + " from " + c->queue->name + " tag " +
+          std::to_string(delivered->delivery.tag.value));
+    if (!c->subscribed) accounts_.Problem(body + " was delivered before Subscribed");
+    if (delivered->delivery.tag.value != ++c->last_tag) accounts_.Problem(body + ": tags have a gap");
+    accounts_.Delivered(body, *c->queue, delivered->delivery.redelivered);
+    c->unsettled.emplace(delivered->delivery.tag.value, body);
+    if (c->unsettled.size() > c->prefetch.messages) accounts_.Problem("prefetch exceeded");
+  } else if (const auto* answered = std::get_if<core::SettleAnswered>(&effect)) {
+    Consumer* c = Find(answered->consumer);
+    if (c == nullptr) return;
+    if (!answered->failures.empty()) accounts_.Problem("a settlement failed");
+    for (const std::string& body : c->waits_for_answer[answered->settle_id]) {
+      accounts_.AckAnswered(body, *c->queue);
+    }
+    c->waits_for_answer.erase(answered->settle_id);
+  } else if (const auto* subscribed = std::get_if<core::Subscribed>(&effect)) {
+    if (Consumer* c = Find(subscribed->consumer)) c->subscribed = true;
+  } else if (const auto* replied = std::get_if<core::Replied>(&effect)) {
+    Trace("replied " + std::to_string(replied->request.value) + " " + std::string(replied->status.message()));
+    for (size_t i = 0; i < commits_.size(); ++i) {
+      if (commits_[i].request != replied->request) continue;
+      const bool ok = replied->status.ok();
+      for (const std::string& body : commits_[i].published) {
+        accounts_.Confirmed(body, ok ? core::Outcome::kAccepted : core::Outcome::kRejected);
+      }
+      if (ok) {
+        for (const auto& [body, queue] : commits_[i].acked) accounts_.AckAnswered(body, *queue);
+      }
+      commits_.erase(commits_.begin() + static_cast<std::ptrdiff_t>(i));
+      break;
+    }
+    if (const auto* got = std::get_if<core::GetResult>(&replied->result)) {
+      const QueueKind* queue = gets_.at(replied->request.value);
+      for (const core::Delivery& d : got->deliveries) {
+        Trace("got " + d.message->body.str() + " from " + queue->name);
+        accounts_.Delivered(d.message->body.str(), *queue, d.redelivered);
+        leases_[d.tag.value] = {d.message->body.str(), queue};
+      }
+    }
+    if (const auto it = lease_acks_.find(replied->request.value); it != lease_acks_.end()) {
+      const auto* failures = std::get_if<core::SettleFailures>(&replied->result);
+      if (failures != nullptr && failures->failures.empty()) {
+        for (const Leased& leased : it->second) accounts_.AckAnswered(leased.body, *leased.queue);
+      }
+      lease_acks_.erase(it);
+    }
+  }
+}
+
+// ---- The journal ----
+
+void World::TakeBatch() {
+  if (!broker_->HasPendingRecords()) return;
+  in_flight_.push_back(broker_->TakeBatch());
+  Trace("batch " + std::to_string(in_flight_.back().lsn.value) + " of " +
+        std::to_string(in_flight_.back().records.size()));
+}
+
+void World::MakeDurable(bool report) {
+  if (!in_flight_.empty()) {
+    journal_.Apply(in_flight_.front());
+    unreported_.push_back(in_flight_.front().lsn.value);
+    in_flight_.pop_front();
+  }
+  if (!report || unreported_.empty()) return;
+  const uint64_t lsn = unreported_.back();
+  unreported_.clear();
+  Step(core::Durable{{lsn}});
+}
+
+void World::Restore() {
+  broker_ = std::make_unique<core::Broker>(core::BrokerOptions{.seed = random_()});
+  const absl::Status status = journal_.Emit([this](storage::Record record) {
+    return broker_->Restore(std::move(record), now_ms_);
+  });
+  if (!status.ok()) accounts_.Problem("recovery failed: " + status.ToString());
+  broker_->FinishRecovery(now_ms_);
+  broker_->CheckInvariants();
+  std::set<std::pair<std::string, std::string>> copies;
+  for (const core::QueueView& queue : broker_->ListQueues()) {
+    for (const core::EntryView& entry : broker_->ListEntries(queue.id)) {
+      copies.insert({entry.message->body.str(), queue.name});
+    }
+  }
+  accounts_.Restarted(copies);
+
+  const auto request = [this] { return core::RequestId{next_id_++}; };
+  Step(core::DeclareExchange{request(), kHost, kFanout,
+                             storage::ExchangeOptions{.type = storage::ExchangeType::kFanout,
+                                                      .durable = true}});
+  for (const QueueKind& queue : queues_) {
+    Step(core::DeclareQueue{request(), kHost, queue.name, queue.options});
+  }
+  for (const char* name : {"plain", "prioritised", "memory"}) {
+    Step(core::Bind{request(), kHost, {.source = kFanout, .destination = name}});
+  }
+}
+
+void World::Crash() {
+  Trace("crash");
+  // Any part of what was on its way may have arrived.
+  for (int n = Random(static_cast<int>(in_flight_.size()) + 1); n > 0; --n) MakeDurable(false);
+  in_flight_.clear();
+  unreported_.clear();
+  for (Publisher& p : publishers_) p.open = false;
+  consumers_.clear();
+  commits_.clear();
+  gets_.clear();
+  leases_.clear();
+  lease_acks_.clear();
+  Restore();
+}
+
+void World::StopAndStart() {
+  Trace("stop");
+  Step(core::BeginShutdown{});
+  Step(core::FinishShutdown{});
+  Settle();
+  CompareWithRecovered();
+  Crash();
+}
+
+void World::CompareWithRecovered() {
+  core::Broker recovered(core::BrokerOptions{});
+  const absl::Status status = journal_.Emit([&](storage::Record record) {
+    return recovered.Restore(std::move(record), now_ms_);
+  });
+  if (!status.ok()) return accounts_.Problem("recovery failed: " + status.ToString());
+  using Copy = std::tuple<uint64_t, int64_t, uint32_t>;
+  const auto copies = [](const core::Broker& broker, storage::QueueId id) {
+    std::set<Copy> set;
+    for (const core::EntryView& e : broker.ListEntries(id)) {
+      // Counts of unsettled ones are told when they return.
+      if (e.message->persistent) set.insert({e.message_id.value, e.expires_at_ms, 0});
+    }
+    return set;
+  };
+  for (const core::QueueView& queue : broker_->ListQueues()) {
+    if (!queue.options.durable) continue;
+    if (copies(*broker_, queue.id) != copies(recovered, queue.id)) {
+      accounts_.Problem("recovered queue " + queue.name + " differs");
+    }
+  }
+}
+
+// ---- Clients ----
+
+void World::OpenPublisher(Publisher& publisher) {
+  publisher.id = {next_id_++};
+  Step(core::OpenPublisher{publisher.id, kHost, publisher.producer_id, true});
+  Resend(publisher);
+}
+
+core::Publication World::Make(const Publisher::Message& message) {
+  core::Publication publication;
+  publication.message = storage::MakeRef<storage::Message>();
+  storage::Message& m = *publication.message;
+  if (message.queue == nullptr) {
+    m.exchange = storage::SharedString(kFanout);
+  } else {
+    m.routing_key = storage::SharedString(message.queue->name);
+  }
+  m.body = storage::SharedString(message.body);
+  m.persistent = message.persistent;
+  m.priority = message.priority;
+  if (message.expiration_ms >= 0) m.expiration_ms = message.expiration_ms;
+  publication.delay_ms = message.delay_ms;
+  return publication;
+}
+
+World::Publisher::Message World::RandomMessage(Publisher& publisher) {
+  Publisher::Message message;
+  message.queue = Chance(20) ? nullptr : &queues_[1 + Random(8)];
+  message.persistent = Chance(80);
+  message.priority = static_cast<uint8_t>(Random(7));
+  // What is delayed or may be dropped goes by a lane of its own: nothing is promised of its order.
+  std::string lane = publisher.lane;
+  if (message.queue != nullptr && message.queue->options.dead_letter_exchange && Chance(20)) {
+    message.expiration_ms = Random(30);
+  }
+  if (Chance(10)) {
+    message.delay_ms = 1 + Random(40);
+    lane += std::to_string(next_number_) + "d";
+  }
+  message.body = lane + "-" + std::to_string(next_number_++);
+  return message;
+}
+
+void World::PublishSome(Publisher& publisher) {
+  core::Publish publish{.publisher = publisher.id, .first_sequence = publisher.next_sequence};
+  for (int n = 1 + Random(4); n > 0; --n) {
+    const Publisher::Message message = RandomMessage(publisher);
+    std::vector<const QueueKind*> to{message.queue};
+    if (message.queue == nullptr) to = {FindQueue("plain"), FindQueue("memory")};
+    accounts_.Publish(message.body, to, message.persistent);
+    publish.publications.push_back(Make(message));
+    Trace("publish " + message.body);
+    publisher.unconfirmed.emplace(publisher.next_sequence++, message);
+  }
+  Step(std::move(publish));
+}
+
+void World::Resend(Publisher& publisher) {
+  if (publisher.producer_id.empty()) return;
+  const auto unconfirmed = publisher.unconfirmed;
+  for (const auto& [sequence, message] : unconfirmed) {
+    core::Publish publish{.publisher = publisher.id, .first_sequence = sequence};
+    publish.publications.push_back(Make(message));
+    Trace("resend " + message.body);
+    Step(std::move(publish));
+  }
+}
+
+void World::Subscribe() {
+  Consumer consumer{.id = {next_id_++}, .queue = &queues_[Random(9)]};
+  consumer.prefetch.messages = static_cast<uint32_t>(1 + Random(6));
+  if (Chance(20)) consumer.prefetch.bytes = 20;
+  consumer.auto_ack = Chance(15);
+  consumers_.push_back(consumer);
+  Trace("subscribe " + consumer.queue->name);
+  Step(core::Subscribe{.consumer = consumer.id,
+                       .virtual_host = kHost,
+                       .queue = consumer.queue->name,
+                       .prefetch = consumer.prefetch,
+                       .auto_ack = consumer.auto_ack});
+}
+
+void World::SettleSome(Consumer& consumer) {
+  if (consumer.unsettled.empty()) return;
+  if (consumer.auto_ack) {
+    const uint64_t up_to = consumer.unsettled.begin()->first;
+    accounts_.Acked(consumer.unsettled.begin()->second, *consumer.queue);
+    consumer.unsettled.erase(consumer.unsettled.begin());
+    return Step(core::HandedOver{consumer.id, {up_to}});
+  }
+  core::Settle settle{.consumer = consumer.id, .settle_id = ++consumer.last_settle_id};
+  core::Settlement settlement;
+  settlement.outcome = static_cast<core::SettleOutcome>(Chance(60) ? 1 : 1 + Random(4));
+  if (settlement.outcome == core::SettleOutcome::kRetry && Chance(70)) {
+    settlement.retry_delay_ms = Random(20);
+  }
+  // Once a message went round by a delay, its order is nobody's promise.
+  const auto settled = [&](const std::string& body) {
+    if (settlement.outcome != core::SettleOutcome::kAck) return;
+    accounts_.Acked(body, *consumer.queue);
+    consumer.waits_for_answer[settle.settle_id].push_back(body);
+  };
+  if (Chance(25)) {
+    auto last = consumer.unsettled.begin();
+    std::advance(last, Random(static_cast<int>(consumer.unsettled.size())));
+    settlement.up_to = {last->first};
+    const uint64_t up_to = last->first;
+    while (!consumer.unsettled.empty() && consumer.unsettled.begin()->first <= up_to) {
+      settled(consumer.unsettled.begin()->second);
+      consumer.unsettled.erase(consumer.unsettled.begin());
+    }
+  } else {
+    auto it = consumer.unsettled.begin();
+    std::advance(it, Random(static_cast<int>(consumer.unsettled.size())));
+    settlement.tags = {{it->first}};
+    settled(it->second);
+    consumer.unsettled.erase(it);
+  }
+  Trace("settle " + std::to_string(static_cast<int>(settlement.outcome)));
+  settle.settlements.push_back(std::move(settlement));
+  Step(std::move(settle));
+}
+
+void World::CloseConsumer(size_t index) {
+  const core::ConsumerId id = consumers_[index].id;
+  consumers_.erase(consumers_.begin() + static_cast<std::ptrdiff_t>(index));
+  Trace("close consumer");
+  Step(core::CloseConsumer{id});
+}
+
+void World::CommitSome() {
+  core::Commit commit{.request = {next_id_++}, .virtual_host = kHost};
+  Commit pending{.request = commit.request};
+  for (const char* name : {"plain", "dead"}) {
+    const std::string body = "tx" + std::to_string(next_number_) + "-" + std::to_string(next_number_);
+    ++next_number_;
+    const QueueKind* queue = FindQueue(name);
+    accounts_.Publish(body, {queue}, true);
+    commit.publications.push_back(Make({.body = body, .queue = queue, .persistent = true}));
+    pending.published.push_back(body);
+  }
+  // What is acked by name of a lease.
+  if (!leases_.empty() && Chance(60)) {
+    const auto lease = leases_.begin();
+    commit.settlements.push_back({.settlement = {.tags = {{lease->first}}}});
+    pending.acked.push_back({lease->second.body, lease->second.queue});
+    leases_.erase(lease);
+  }
+  accounts_.Transaction(pending.published);
+  commits_.push_back(pending);
+  Trace("commit " + pending.published[0]);
+  Step(std::move(commit));
+}
+
+void World::GetSome() {
+  if (!leases_.empty() && Chance(50)) {
+    const auto lease = leases_.begin();
+    const core::RequestId request{next_id_++};
+    lease_acks_[request.value].push_back(lease->second);
+    const uint64_t tag = lease->first;
+    leases_.erase(lease);
+    return Step(core::Ack{request, kHost, "", {{.tags = {{tag}}}}});
+  }
+  const core::RequestId request{next_id_++};
+  const QueueKind& queue = queues_[Random(9)];
+  gets_[request.value] = &queue;
+  Step(core::Get{.request = request,
+                 .virtual_host = kHost,
+                 .queue = queue.name,
+                 .max_messages = static_cast<uint32_t>(1 + Random(3)),
+                 .lease_ms = 20});
+}
+
+void World::PassTime(int64_t ms) {
+  now_ms_ += ms;
+  Step(core::Tick{});
+}
+
+// ---- A run ----
+
+void World::DoSomething() {
+  Publisher& publisher = publishers_[Random(static_cast<int>(publishers_.size()))];
+  const int dice = Random(1000);
+  if (dice < 300) {
+    publisher.open ? PublishSome(publisher) : OpenPublisher(publisher);
+  } else if (dice < 350) {
+    if (consumers_.size() < 6) Subscribe();
+  } else if (dice < 600) {
+    if (!consumers_.empty()) SettleSome(consumers_[Random(static_cast<int>(consumers_.size()))]);
+  } else if (dice < 620) {
+    if (!consumers_.empty()) CloseConsumer(Random(static_cast<int>(consumers_.size())));
+  } else if (dice < 660) {
+    CommitSome();
+  } else if (dice < 700) {
+    GetSome();
+  } else if (dice < 780) {
+    PassTime(1 + Random(10));
+  } else if (dice < 860) {
+    TakeBatch();
+  } else if (dice < 985) {
+    MakeDurable(Chance(80));
+  } else if (dice < 990) {
+    Settle();
+    CompareWithRecovered();
+  } else if (dice < 996) {
+    Crash();
+  } else if (dice < 998) {
+    StopAndStart();
+  } else {
+    publisher.open = false;  // its connection breaks
+    Step(core::ClosePublisher{publisher.id});
+  }
+}
+
+void World::Settle() {
+  while (broker_->HasPendingRecords() || !in_flight_.empty() || !unreported_.empty()) {
+    TakeBatch();
+    MakeDurable(true);
+  }
+}
+
+void World::DrainAll() {
+  while (!consumers_.empty()) CloseConsumer(0);
+  leases_.clear();
+  for (Publisher& publisher : publishers_) {
+    if (!publisher.open) OpenPublisher(publisher);
+  }
+  for (int round = 0; round < 200; ++round) {
+    Settle();
+    PassTime(100);
+    for (const QueueKind& queue : queues_) {
+      const core::RequestId request{next_id_++};
+      gets_[request.value] = &queue;
+      Step(core::Get{.request = request,
+                     .virtual_host = kHost,
+                     .queue = queue.name,
+                     .max_messages = 1000,
+                     .auto_ack = true});
+    }
+    Settle();
+    const core::Usage& usage = broker_->usage();
+    if (usage.ready_messages + usage.delayed_messages + usage.unsettled_messages == 0) break;
+  }
+  const core::Usage& usage = broker_->usage();
+  if (usage.ready_messages + usage.delayed_messages + usage.unsettled_messages != 0) {
+    accounts_.Problem("the queues don't become empty");
+  }
+  for (const Publisher& publisher : publishers_) {
+    if (!publisher.unconfirmed.empty()) accounts_.Problem(publisher.lane + " waits for confirms");
+  }
+  accounts_.CheckNothingLost();
+}
+
+void World::Run(int steps) {
+  for (int i = 0; i < steps && accounts_.problems().empty(); ++i) DoSomething();
+  if (accounts_.problems().empty()) DrainAll();
+}
+
+}  // namespace warren::sim
