@@ -35,7 +35,7 @@ struct ExchangeDeclared {
   ExchangeOptions options;
 };
 
-// Its bindings have been removed by records of their own.
+// Its bindings have been removed by records of their own; its deduplication window ends with it.
 struct ExchangeDeleted {
   ExchangeId id;
 };
@@ -48,7 +48,8 @@ struct QueueDeclared {
   QueueOptions options;
 };
 
-// Its bindings and entries have been removed by records of their own.
+// Its bindings and entries have been removed by records of their own; its QueueServing and its
+// deduplication window end with it.
 struct QueueDeleted {
   QueueId id;
 };
