@@ -1,0 +1,128 @@
+// Receives a queue's messages and settles them.
+//
+//   v1::Subscribe subscribe;
+//   subscribe.set_queue("orders");
+//   auto consumer = Consumer::Open(*connection, {.subscribe = subscribe});
+//   while (true) {
+//     auto batch = (*consumer)->Next(std::chrono::seconds(1));
+//     if (!batch.ok()) break;  // or TIMEOUT: nothing came
+//     for (const v1::Delivery& delivery : *batch) (*consumer)->Ack(delivery.delivery_tag());
+//   }
+//
+// Or with a callback, which spares the hand-over to another thread. Settlements that pile up while
+// a frame is being written leave as the next frame; nothing lingers.
+//
+// A consumer lives as long as its stream. When that ends, the broker requeues what is unsettled
+// and the consumer says why; to go on, open another one.
+#pragma once
+
+#include <google/protobuf/arena.h>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "warren/client/connection.h"
+#include "warren/v1/broker.pb.h"
+
+namespace warren::client {
+
+// The deliveries of one frame, in the queue's order. They live as long as the batch.
+// Thread-compatible.
+class DeliveryBatch {
+ public:
+  DeliveryBatch(std::unique_ptr<google::protobuf::Arena> arena, const v1::Deliveries& deliveries)
+      : arena_(std::move(arena)), deliveries_(&deliveries) {}
+
+  auto begin() const { return deliveries_->deliveries().begin(); }
+  auto end() const { return deliveries_->deliveries().end(); }
+  size_t size() const { return static_cast<size_t>(deliveries_->deliveries_size()); }
+  // REQUIRES: i < size().
+  const v1::Delivery& operator[](size_t i) const {
+    return deliveries_->deliveries(static_cast<int>(i));
+  }
+
+ private:
+  std::unique_ptr<google::protobuf::Arena> arena_;  // owns *deliveries_
+  const v1::Deliveries* deliveries_;
+};
+
+class Consumer;
+
+struct ConsumerOptions {
+  // Queue, prefetch, auto_ack, …: see the API. Virtual host "": the connection's.
+  v1::Subscribe subscribe;
+  // Told of each batch, on the connection's I/O thread: must not block. Settlements made inside it
+  // leave together when it returns. Empty: batches are fetched with Next.
+  std::function<void(Consumer&, DeliveryBatch)> on_deliveries;
+  // Told once, on the I/O thread, when no delivery will come any more, and why. May be empty.
+  std::function<void(const absl::Status&)> on_end;
+  // Told of deliveries that could not be settled. I/O thread. May be empty.
+  std::function<void(const v1::SettleFailure&)> on_settle_failure;
+};
+
+// Thread-safe.
+class Consumer {
+ public:
+  // Subscribes and waits for the broker's answer.
+  static absl::StatusOr<std::unique_ptr<Consumer>> Open(const Connection& connection,
+                                                        ConsumerOptions options);
+
+  // Ends the stream; the broker requeues what it doesn't know to be settled. Flush first to have
+  // the last settlements taken. REQUIRES: not on the I/O thread.
+  ~Consumer();
+  Consumer(const Consumer&) = delete;
+  Consumer& operator=(const Consumer&) = delete;
+
+  // The next batch; never empty. Errors: DEADLINE_EXCEEDED, TIMEOUT, when nothing came;
+  // OUT_OF_RANGE, DRAINED; else why the stream ended: CANCELLED, QUEUE_DELETED; UNAVAILABLE,
+  // SHUTTING_DOWN or BROKER_UNAVAILABLE; …. REQUIRES: no on_deliveries; not on the I/O thread.
+  absl::StatusOr<DeliveryBatch> Next(std::chrono::milliseconds timeout);
+
+  // These settle without waiting. They fail only if the stream has ended; a delivery that can't be
+  // settled is told to on_settle_failure, and by Flush.
+  absl::Status Ack(uint64_t delivery_tag);
+  absl::Status Ack(std::span<const uint64_t> delivery_tags);
+  // Everything unsettled up to this tag, itself included.
+  absl::Status AckUpTo(uint64_t delivery_tag);
+  // Deliver it again.
+  absl::Status Requeue(uint64_t delivery_tag);
+  // Never deliver it again: dead-letter or drop it.
+  absl::Status Reject(uint64_t delivery_tag);
+  // Deliver it again after `delay`, or as the queue's retry policy says.
+  absl::Status Retry(uint64_t delivery_tag, std::optional<std::chrono::milliseconds> delay = {});
+  absl::Status Settle(v1::Settlement settlement);
+
+  // Waits until all settlements made before are durable. Errors: the first that failed since the
+  // last Flush; the stream's end; DEADLINE_EXCEEDED, TIMEOUT. REQUIRES: not on the I/O thread.
+  absl::Status Flush(std::chrono::milliseconds timeout = std::chrono::seconds(30));
+
+  // Replaces the limits of Subscribe; 0 is the broker's default.
+  absl::Status SetPrefetch(uint32_t messages, uint64_t bytes = 0);
+
+  // Asks for no new deliveries and waits until the broker has stopped; those that came can still
+  // be fetched and settled. Errors as Flush. REQUIRES: not on the I/O thread.
+  absl::Status Drain(std::chrono::milliseconds timeout = std::chrono::seconds(30));
+
+  // The names in use, the broker's if none was asked for.
+  const std::string& name() const;
+  const std::string& queue() const;
+  // Ready messages when it subscribed.
+  uint64_t initial_message_count() const;
+  // What the broker said when it ended this consumer; nothing if it didn't.
+  std::optional<v1::Cancelled> cancelled() const;
+
+ private:
+  class Session;
+  Consumer();
+
+  std::unique_ptr<Session> session_;
+};
+
+}  // namespace warren::client

@@ -1,0 +1,93 @@
+#include "bidi_stream.h"
+
+#include <utility>
+
+#include "status.h"
+
+namespace warren::client {
+
+BidiStream::BidiStream(std::shared_ptr<grpc::Channel> channel, const std::string& method,
+                       IoThread& io, Handler& handler)
+    : handler_(handler),
+      call_(grpc::GenericStub(std::move(channel)).PrepareCall(&context_, method, &io.queue())) {}
+
+void BidiStream::Start() {
+  self_ = shared_from_this();
+  call_->StartCall(&started_tag_);
+}
+
+bool BidiStream::BeginWrite() {
+  std::lock_guard lock(mutex_);
+  if (broken_ || ended_) return false;
+  writing_ = true;
+  return true;
+}
+
+void BidiStream::Write(const grpc::ByteBuffer& frame) {
+  if (BeginWrite()) call_->Write(frame, &written_tag_);
+}
+
+void BidiStream::WritesDone() {
+  if (BeginWrite()) call_->WritesDone(&half_closed_tag_);
+}
+
+void BidiStream::StartRead() {
+  {
+    std::lock_guard lock(mutex_);
+    if (ended_) return;
+    reading_ = true;
+  }
+  call_->Read(&read_frame_, &read_tag_);
+}
+
+void BidiStream::Cancel() { context_.TryCancel(); }
+
+void BidiStream::FinishIfIdle(std::unique_lock<std::mutex> lock) {
+  if (!ended_ || finishing_ || writing_ || reading_) return;
+  finishing_ = true;
+  lock.unlock();
+  call_->Finish(&final_status_, &finished_tag_);
+}
+
+void BidiStream::Started(bool ok) {
+  if (ok) return handler_.OnStarted();
+  std::unique_lock lock(mutex_);
+  ended_ = true;
+  FinishIfIdle(std::move(lock));
+}
+
+void BidiStream::Written(bool ok) {
+  HalfClosed(ok);
+  if (ok) handler_.OnWritten();
+}
+
+void BidiStream::HalfClosed(bool ok) {
+  std::unique_lock lock(mutex_);
+  writing_ = false;
+  if (!ok) broken_ = true;
+  FinishIfIdle(std::move(lock));
+}
+
+void BidiStream::ReadDone(bool ok) {
+  if (!ok) {
+    std::unique_lock lock(mutex_);
+    reading_ = false;
+    ended_ = true;
+    return FinishIfIdle(std::move(lock));
+  }
+  grpc::ByteBuffer frame;
+  frame.Swap(&read_frame_);
+  {
+    std::lock_guard lock(mutex_);
+    reading_ = false;
+  }
+  handler_.OnRead(std::move(frame));
+}
+
+void BidiStream::Finished(bool) {
+  // The handler may drop its reference; this one keeps the object until the call is over.
+  const std::shared_ptr<BidiStream> self = std::move(self_);
+  handler_.OnFinished(FromGrpc(final_status_));
+}
+
+}  // namespace warren::client

@@ -1,0 +1,242 @@
+#include "consume_session.h"
+
+#include <utility>
+
+#include "codec.h"
+#include "status.h"
+
+namespace warren::client {
+namespace {
+
+constexpr char kMethod[] = "/warren.v1.BrokerService/Consume";
+// Frames that may wait to be fetched before reading stops.
+constexpr size_t kMaxFetchedFrames = 32;
+
+std::unique_ptr<google::protobuf::Arena> MakeArena() {
+  google::protobuf::ArenaOptions options;
+  options.start_block_size = 4 << 10;
+  options.max_block_size = 128 << 10;
+  return std::make_unique<google::protobuf::Arena>(options);
+}
+
+absl::Status EndOf(const v1::Cancelled& cancelled) {
+  switch (cancelled.reason()) {
+    case v1::CANCEL_REASON_QUEUE_DELETED:
+      return MakeError(absl::StatusCode::kCancelled, "QUEUE_DELETED", cancelled.message());
+    case v1::CANCEL_REASON_SHUTTING_DOWN:
+      return MakeError(absl::StatusCode::kUnavailable, "SHUTTING_DOWN", cancelled.message());
+    default:
+      return MakeError(absl::StatusCode::kCancelled, "CONSUMER_CANCELLED", cancelled.message());
+  }
+}
+
+absl::Status TimedOut(std::string_view what, std::chrono::milliseconds timeout) {
+  return MakeError(absl::StatusCode::kDeadlineExceeded, kTimeout,
+                   std::string(what) + " within " + std::to_string(timeout.count()) + " ms");
+}
+
+}  // namespace
+
+Consumer::Session::Session(Consumer& owner, const Connection& connection, ConsumerOptions options)
+    : owner_(owner),
+      channel_(connection.channel()),
+      io_(connection.io_thread()),
+      options_([&] {
+        if (options.subscribe.virtual_host().empty()) {
+          options.subscribe.set_virtual_host(connection.options().virtual_host);
+        }
+        return std::move(options);
+      }()) {}
+
+Consumer::Session::~Session() {
+  Lock lock(mutex_);
+  closing_ = true;
+  if (stream_ != nullptr) {
+    stream_->Cancel();
+    if (std::exchange(reading_paused_, false)) stream_->StartRead();
+  }
+  changed_.wait(lock, [this] { return finished_; });
+}
+
+absl::Status Consumer::Session::Open() {
+  Lock lock(mutex_);
+  stream_ = std::make_shared<BidiStream>(channel_, kMethod, *io_, *this);
+  stream_->Start();
+  changed_.wait(lock, [this] { return opened_ || finished_; });
+  return opened_ ? absl::OkStatus() : end_;
+}
+
+absl::StatusOr<DeliveryBatch> Consumer::Session::Next(std::chrono::milliseconds timeout) {
+  Lock lock(mutex_);
+  const bool in_time = changed_.wait_for(
+      lock, timeout, [this] { return !fetched_.empty() || ended_ || drained_; });
+  if (!in_time) return TimedOut("no message came", timeout);
+  if (!fetched_.empty()) {
+    DeliveryBatch batch = std::move(fetched_.front());
+    fetched_.pop_front();
+    if (reading_paused_ && fetched_.size() <= kMaxFetchedFrames / 2) {
+      reading_paused_ = false;
+      stream_->StartRead();
+    }
+    return batch;
+  }
+  if (ended_) return end_;
+  return MakeError(absl::StatusCode::kOutOfRange, kDrained, "the consumer was drained");
+}
+
+absl::Status Consumer::Session::Flush(std::chrono::milliseconds timeout) {
+  Lock lock(mutex_);
+  if (ended_) return end_;
+  const uint64_t id = ++flush_wanted_;
+  WriteNext(std::move(lock));
+  lock = Lock(mutex_);
+  if (!changed_.wait_for(lock, timeout, [&] { return flush_answered_ >= id || ended_; })) {
+    return TimedOut("settlements are not durable", timeout);
+  }
+  if (flush_answered_ < id) return end_;
+  return std::exchange(settle_failure_, absl::OkStatus());
+}
+
+absl::Status Consumer::Session::Send(v1::ConsumeRequest control) {
+  Lock lock(mutex_);
+  if (ended_) return end_;
+  controls_.push_back(std::move(control));
+  WriteNext(std::move(lock));
+  return absl::OkStatus();
+}
+
+absl::Status Consumer::Session::Drain(std::chrono::milliseconds timeout) {
+  v1::ConsumeRequest request;
+  request.mutable_drain();
+  if (absl::Status status = Send(std::move(request)); !status.ok()) return status;
+  Lock lock(mutex_);
+  // What is on its way is no more than the prefetch, and must be read to get at the answer.
+  draining_ = true;
+  if (std::exchange(reading_paused_, false)) stream_->StartRead();
+  if (!changed_.wait_for(lock, timeout, [&] { return drained_ || ended_; })) {
+    return TimedOut("the broker didn't drain the consumer", timeout);
+  }
+  return drained_ ? absl::OkStatus() : end_;
+}
+
+std::optional<v1::Cancelled> Consumer::Session::cancelled() const {
+  Lock lock(mutex_);
+  return cancelled_;
+}
+
+void Consumer::Session::OnStarted() {
+  v1::ConsumeRequest request;
+  *request.mutable_subscribe() = options_.subscribe;
+  Lock lock(mutex_);
+  writing_ = true;
+  stream_->StartRead();
+  stream_->Write(Encode(request));
+}
+
+void Consumer::Session::OnWritten() {
+  Lock lock(mutex_);
+  writing_ = false;
+  WriteNext(std::move(lock));
+}
+
+void Consumer::Session::WriteNext(Lock lock) {
+  if (writing_ || ended_ || (in_callback_ && io_->IsCurrent())) return;
+  v1::ConsumeRequest request;
+  if (!settlements_.empty() || flush_wanted_ > flush_sent_) {
+    *request.mutable_settle() = settlements_.Take();
+    if (flush_wanted_ > flush_sent_) request.mutable_settle()->set_settle_id(flush_wanted_);
+    flush_sent_ = flush_wanted_;
+  } else if (!controls_.empty()) {
+    request = std::move(controls_.front());
+    controls_.pop_front();
+  } else {
+    return;
+  }
+  writing_ = true;
+  const std::shared_ptr<BidiStream> stream = stream_;
+  lock.unlock();
+  stream->Write(Encode(request));
+}
+
+void Consumer::Session::OnRead(grpc::ByteBuffer frame) {
+  auto arena = MakeArena();
+  auto& response = *google::protobuf::Arena::CreateMessage<v1::ConsumeResponse>(arena.get());
+  const bool valid = Decode(frame, response);
+  Lock lock(mutex_);
+  reading_paused_ = !options_.on_deliveries && !closing_ && !draining_ &&
+                    fetched_.size() >= kMaxFetchedFrames;
+  if (!reading_paused_) stream_->StartRead();
+  switch (valid ? response.frame_case() : v1::ConsumeResponse::FRAME_NOT_SET) {
+    case v1::ConsumeResponse::kSubscribed:
+      subscribed_ = response.subscribed();
+      opened_ = true;
+      return changed_.notify_all();
+    case v1::ConsumeResponse::kDeliveries:
+      return OnDeliveries(std::move(lock), DeliveryBatch(std::move(arena), response.deliveries()));
+    case v1::ConsumeResponse::kSettleResults:
+      return OnSettleResults(std::move(lock), response.settle_results());
+    case v1::ConsumeResponse::kCancelled:
+      cancelled_ = response.cancelled();
+      return;
+    case v1::ConsumeResponse::kDrained:
+      drained_ = true;
+      return changed_.notify_all();
+    case v1::ConsumeResponse::FRAME_NOT_SET:
+      violation_ = MakeError(absl::StatusCode::kInternal, kProtocol,
+                             "the broker sent a frame that this client doesn't understand; is the "
+                             "client older than the broker?");
+      stream_->Cancel();
+      return;
+  }
+}
+
+void Consumer::Session::OnDeliveries(Lock lock, DeliveryBatch batch) {
+  if (closing_ || batch.size() == 0) return;
+  if (!options_.on_deliveries) {
+    fetched_.push_back(std::move(batch));
+    return changed_.notify_all();
+  }
+  in_callback_ = true;
+  lock.unlock();
+  options_.on_deliveries(owner_, std::move(batch));
+  lock.lock();
+  in_callback_ = false;
+  WriteNext(std::move(lock));
+}
+
+void Consumer::Session::OnSettleResults(Lock lock, const v1::SettleResults& results) {
+  if (!results.failures().empty() && settle_failure_.ok()) {
+    settle_failure_ = ToStatus(results.failures(0).error());
+  }
+  if (results.settle_id() > flush_answered_) flush_answered_ = results.settle_id();
+  changed_.notify_all();
+  lock.unlock();
+  if (!options_.on_settle_failure) return;
+  for (const v1::SettleFailure& failure : results.failures()) options_.on_settle_failure(failure);
+}
+
+void Consumer::Session::OnFinished(absl::Status status) {
+  Lock lock(mutex_);
+  stream_.reset();
+  reading_paused_ = false;
+  ended_ = true;
+  if (closing_) {
+    end_ = MakeError(absl::StatusCode::kCancelled, kClosed, "the consumer was closed");
+  } else if (!violation_.ok()) {
+    end_ = violation_;
+  } else if (cancelled_.has_value()) {
+    end_ = EndOf(*cancelled_);
+  } else if (!status.ok()) {
+    end_ = std::move(status);
+  } else {
+    end_ = MakeError(absl::StatusCode::kUnavailable, kUnavailable, "the broker ended the stream");
+  }
+  changed_.notify_all();
+  lock.unlock();
+  if (options_.on_end) options_.on_end(end_);
+  lock.lock();
+  finished_ = true;
+  changed_.notify_all();
+}
+
+}  // namespace warren::client

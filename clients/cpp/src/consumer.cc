@@ -1,0 +1,95 @@
+#include "warren/client/consumer.h"
+
+#include <utility>
+
+#include "consume_session.h"
+
+namespace warren::client {
+namespace {
+
+void SetMilliseconds(std::chrono::milliseconds value, google::protobuf::Duration& duration) {
+  duration.set_seconds(value.count() / 1'000);
+  duration.set_nanos(static_cast<int32_t>(value.count() % 1'000 * 1'000'000));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Consumer>> Consumer::Open(const Connection& connection,
+                                                         ConsumerOptions options) {
+  std::unique_ptr<Consumer> consumer(new Consumer());
+  consumer->session_ = std::make_unique<Session>(*consumer, connection, std::move(options));
+  if (absl::Status status = consumer->session_->Open(); !status.ok()) return status;
+  return consumer;
+}
+
+Consumer::Consumer() = default;
+
+Consumer::~Consumer() = default;
+
+absl::StatusOr<DeliveryBatch> Consumer::Next(std::chrono::milliseconds timeout) {
+  return session_->Next(timeout);
+}
+
+absl::Status Consumer::Ack(uint64_t delivery_tag) {
+  return session_->Settle(
+      [&](SettleBuffer& buffer) { buffer.Add(delivery_tag, v1::SETTLE_OUTCOME_ACK); });
+}
+
+absl::Status Consumer::Ack(std::span<const uint64_t> delivery_tags) {
+  return session_->Settle([&](SettleBuffer& buffer) {
+    for (const uint64_t tag : delivery_tags) buffer.Add(tag, v1::SETTLE_OUTCOME_ACK);
+  });
+}
+
+absl::Status Consumer::AckUpTo(uint64_t delivery_tag) {
+  return session_->Settle(
+      [&](SettleBuffer& buffer) { buffer.AddUpTo(delivery_tag, v1::SETTLE_OUTCOME_ACK); });
+}
+
+absl::Status Consumer::Requeue(uint64_t delivery_tag) {
+  return session_->Settle(
+      [&](SettleBuffer& buffer) { buffer.Add(delivery_tag, v1::SETTLE_OUTCOME_REQUEUE); });
+}
+
+absl::Status Consumer::Reject(uint64_t delivery_tag) {
+  return session_->Settle(
+      [&](SettleBuffer& buffer) { buffer.Add(delivery_tag, v1::SETTLE_OUTCOME_REJECT); });
+}
+
+absl::Status Consumer::Retry(uint64_t delivery_tag,
+                             std::optional<std::chrono::milliseconds> delay) {
+  v1::Settlement settlement;
+  settlement.add_delivery_tags(delivery_tag);
+  settlement.set_outcome(v1::SETTLE_OUTCOME_RETRY);
+  if (delay.has_value()) SetMilliseconds(*delay, *settlement.mutable_retry_delay());
+  return Settle(std::move(settlement));
+}
+
+absl::Status Consumer::Settle(v1::Settlement settlement) {
+  return session_->Settle([&](SettleBuffer& buffer) { buffer.Add(std::move(settlement)); });
+}
+
+absl::Status Consumer::Flush(std::chrono::milliseconds timeout) {
+  return session_->Flush(timeout);
+}
+
+absl::Status Consumer::SetPrefetch(uint32_t messages, uint64_t bytes) {
+  v1::ConsumeRequest request;
+  request.mutable_set_prefetch()->set_prefetch_messages(messages);
+  request.mutable_set_prefetch()->set_prefetch_bytes(bytes);
+  return session_->Send(std::move(request));
+}
+
+absl::Status Consumer::Drain(std::chrono::milliseconds timeout) {
+  return session_->Drain(timeout);
+}
+
+const std::string& Consumer::name() const { return session_->subscribed().consumer(); }
+
+const std::string& Consumer::queue() const { return session_->subscribed().queue(); }
+
+uint64_t Consumer::initial_message_count() const { return session_->subscribed().message_count(); }
+
+std::optional<v1::Cancelled> Consumer::cancelled() const { return session_->cancelled(); }
+
+}  // namespace warren::client

@@ -1,0 +1,76 @@
+// What warren-bench does, and what it found.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "tools/bench/histogram.h"
+#include "warren/client/connection.h"
+
+namespace warren::tools {
+
+struct Workload {
+  client::ConnectionOptions connection;
+  int producers = 1;
+  int consumers = 1;
+  int queues = 1;
+  std::string queue_prefix = "warren-bench-";
+  size_t size_bytes = 1024;
+  // Messages a second of all producers together; 0: as fast as confirms allow.
+  double rate = 0;
+  size_t window = 10'000;
+  bool persistent = false;
+  uint32_t prefetch = 5'000;
+  // Deliveries settled by one acknowledgement; 0: the broker settles them itself.
+  uint32_t ack_batch = 1;
+  // Messages in all; 0: until the time is up.
+  uint64_t count = 0;
+  std::chrono::milliseconds warmup{1'000};
+  std::chrono::milliseconds duration{10'000};
+  bool keep_queues = false;
+};
+
+// Nanoseconds since the epoch, so that stamps mean the same to every process of a machine.
+inline int64_t NowNs() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+// Running totals, read by the reporter while the others count. Each is thread-safe.
+struct Counters {
+  std::atomic<uint64_t> published{0};
+  std::atomic<uint64_t> confirmed{0};  // accepted or duplicate
+  std::atomic<uint64_t> refused{0};    // rejected, unroutable or of unknown fate
+  std::atomic<uint64_t> consumed{0};
+  std::atomic<uint64_t> redelivered{0};
+  std::atomic<bool> stop{false};  // producers stop
+  // Latency is recorded of messages stamped from here on.
+  std::atomic<int64_t> measure_from_ns{0};
+};
+
+// Over the measured part of the run.
+struct Result {
+  double seconds = 0;
+  double published_per_s = 0;
+  double confirmed_per_s = 0;
+  double consumed_per_s = 0;
+  // CPU time of this process per second.
+  double cpu_cores = 0;
+  Histogram confirm_latency;  // from the time a message was due until its confirm
+  Histogram end_to_end_latency;  // … until its delivery
+  // Over the whole run.
+  uint64_t published = 0;
+  uint64_t confirmed = 0;
+  uint64_t refused = 0;
+  uint64_t consumed = 0;
+  uint64_t redelivered = 0;
+};
+
+// Declares the queues, runs the load, waits until what was confirmed is consumed, deletes the
+// queues. With `verbose` a line a second goes to standard error.
+absl::StatusOr<Result> Run(const Workload& workload, bool verbose);
+
+}  // namespace warren::tools

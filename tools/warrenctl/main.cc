@@ -1,0 +1,3 @@
+#include "tools/warrenctl/command.h"
+
+int main(int argc, char** argv) { return warren::tools::RunWarrenctl(argc, argv); }
