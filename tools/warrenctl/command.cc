@@ -88,6 +88,8 @@ int RunWarrenctl(int argc, const char* const* argv) {
   client::ConnectionOptions options;
   options.address = context.address;
   options.virtual_host = context.virtual_host;
+  // Somebody sits and waits.
+  options.connect_timeout = std::chrono::seconds(2);
   auto connection = client::Connection::Open(options);
   const absl::Status status =
       connection.ok() ? context.action(**connection) : connection.status();

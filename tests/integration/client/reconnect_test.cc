@@ -1,0 +1,185 @@
+// Goal: what a publisher was told is true across a crash of the broker.
+// Method: kill the broker while messages flow, start it on the same port and store, compare what
+// was confirmed with what is there.
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <filesystem>
+#include <thread>
+
+#include "tests/integration/client/fixture.h"
+
+namespace warren::client {
+namespace {
+
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string name = (std::filesystem::temp_directory_path() / "warren-test-XXXXXX").string();
+    path_ = mkdtemp(name.data());
+  }
+  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+class ReconnectTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(broker_.Start().ok());
+    ConnectionOptions options;
+    options.address = broker_.address();
+    auto connection = Connection::Open(options);
+    ASSERT_TRUE(connection.ok()) << connection.status();
+    connection_ = *std::move(connection);
+    v1::DeclareQueueRequest request;
+    request.set_name("orders");
+    request.mutable_options()->set_durable(true);
+    ASSERT_TRUE(connection_->DeclareQueue(request).ok());
+  }
+
+  static v1::Publication Persistent(uint64_t number) {
+    v1::Publication publication = To("orders", std::to_string(number));
+    publication.mutable_message()->set_delivery_mode(v1::DELIVERY_MODE_PERSISTENT);
+    return publication;
+  }
+
+  // All that is in the queue, in order.
+  std::vector<uint64_t> Contents() {
+    v1::GetRequest request;
+    request.set_queue("orders");
+    request.set_max_messages(10'000);
+    request.set_auto_ack(true);
+    std::vector<uint64_t> numbers;
+    while (true) {
+      const auto response = connection_->Get(request);
+      EXPECT_TRUE(response.ok()) << response.status();
+      if (!response.ok() || response->deliveries().empty()) return numbers;
+      for (const auto& delivery : response->deliveries()) {
+        numbers.push_back(std::stoull(delivery.message().body()));
+      }
+    }
+  }
+
+  TemporaryFolder folder_;
+  warren::testing::BrokerProcess broker_{
+      {.storage = "rocksdb:" + (folder_.path() / "store").string(), .arguments = {}}};
+  std::unique_ptr<Connection> connection_;
+};
+
+TEST_F(ReconnectTest, WithAProducerIdNothingIsLostAndNothingDoubles) {
+  constexpr uint64_t kMessages = 30'000;
+  std::atomic<uint64_t> confirmed{0};
+  PublisherOptions options;
+  options.producer_id = "billing";
+  options.max_unconfirmed = 2'000;
+  options.on_confirm = [&](const Confirmation& c) {
+    EXPECT_TRUE(c.ok()) << c.error;
+    confirmed += c.last_sequence - c.first_sequence + 1;
+    confirmed.notify_all();
+  };
+  auto publisher = Publisher::Open(*connection_, std::move(options));
+  ASSERT_TRUE(publisher.ok()) << publisher.status();
+  std::thread sender([&] {
+    for (uint64_t i = 1; i <= kMessages; ++i) {
+      EXPECT_TRUE((*publisher)->Publish(Persistent(i)).ok());
+    }
+  });
+  for (const uint64_t crash_at : {5'000, 15'000}) {
+    for (uint64_t seen = confirmed; seen < crash_at; seen = confirmed) confirmed.wait(seen);
+    broker_.Kill();
+    ASSERT_TRUE(broker_.Start().ok());
+  }
+  sender.join();
+  const absl::Status flushed = (*publisher)->Flush(std::chrono::minutes(1));
+  ASSERT_TRUE(flushed.ok()) << flushed;
+  EXPECT_EQ(confirmed, kMessages);
+
+  std::vector<uint64_t> expected(kMessages);
+  for (uint64_t i = 0; i < kMessages; ++i) expected[i] = i + 1;
+  EXPECT_EQ(Contents(), expected);
+}
+
+TEST_F(ReconnectTest, WithoutAProducerIdUnconfirmedMessagesAreToldToBeLost) {
+  std::atomic<uint64_t> accepted{0};
+  std::atomic<uint64_t> unknown{0};
+  PublisherOptions options;
+  options.max_unconfirmed = 1'000;
+  options.on_confirm = [&](const Confirmation& c) {
+    const uint64_t messages = c.last_sequence - c.first_sequence + 1;
+    if (c.ok()) {
+      accepted += messages;
+      accepted.notify_all();
+      return;
+    }
+    EXPECT_EQ(ReasonOf(c.error), kConfirmLost);
+    unknown += messages;
+  };
+  auto publisher = Publisher::Open(*connection_, std::move(options));
+  ASSERT_TRUE(publisher.ok()) << publisher.status();
+  std::atomic<bool> stop{false};
+  uint64_t sent = 0;
+  std::thread sender([&] {
+    while (!stop) EXPECT_TRUE((*publisher)->Publish(Persistent(++sent)).ok());
+  });
+  for (uint64_t seen = accepted; seen < 2'000; seen = accepted) accepted.wait(seen);
+  broker_.Kill();
+  ASSERT_TRUE(broker_.Start().ok());
+  // It goes on by itself.
+  const uint64_t before = accepted;
+  for (uint64_t seen = accepted; seen < before + 2'000; seen = accepted) accepted.wait(seen);
+  stop = true;
+  sender.join();
+  ASSERT_TRUE((*publisher)->Flush(kPatience).ok());
+  EXPECT_EQ(accepted + unknown, sent);
+  // What was accepted is there; what is unknown may be.
+  const size_t there = Contents().size();
+  EXPECT_GE(there, accepted);
+  EXPECT_LE(there, sent);
+}
+
+TEST_F(ReconnectTest, GivesUpWhenTheBrokerStaysAway) {
+  PublisherOptions options;
+  options.producer_id = "billing";
+  options.reconnect_timeout = std::chrono::milliseconds(300);
+  auto publisher = Publisher::Open(*connection_, std::move(options));
+  ASSERT_TRUE(publisher.ok()) << publisher.status();
+  broker_.Kill();
+  auto confirmation = (*publisher)->PublishWithFuture(Persistent(1));
+  if (confirmation.ok()) {
+    const Confirmation lost = confirmation->get();
+    EXPECT_EQ(lost.outcome, v1::OUTCOME_UNSPECIFIED);
+    EXPECT_EQ(lost.error.code(), absl::StatusCode::kUnavailable);
+  }
+  EXPECT_EQ((*publisher)->Flush(kPatience).code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ((*publisher)->Publish(Persistent(2)).status().code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(ReconnectTest, APublisherClosedWhileTheBrokerIsAwayAnswersItsMessages) {
+  PublisherOptions options;
+  options.producer_id = "billing";
+  auto publisher = Publisher::Open(*connection_, std::move(options));
+  ASSERT_TRUE(publisher.ok()) << publisher.status();
+  broker_.Kill();
+  auto confirmation = (*publisher)->PublishWithFuture(Persistent(1));
+  ASSERT_TRUE(confirmation.ok());
+  publisher->reset();
+  EXPECT_EQ(ReasonOf(confirmation->get().error), kClosed);
+}
+
+TEST_F(ReconnectTest, AConsumerThatLosesItsBrokerSaysSo) {
+  ConsumerOptions options;
+  options.subscribe.set_queue("orders");
+  auto consumer = Consumer::Open(*connection_, std::move(options));
+  ASSERT_TRUE(consumer.ok()) << consumer.status();
+  broker_.Kill();
+  const absl::Status status = (*consumer)->Next(kPatience).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(ReasonOf(status), kUnavailable);
+}
+
+}  // namespace
+}  // namespace warren::client

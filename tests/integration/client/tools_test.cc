@@ -1,0 +1,150 @@
+// warrenctl and warren-bench as an operator runs them, against a real broker.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "tests/support/broker_process.h"
+#include "tests/support/spawn.h"
+
+namespace warren {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using Json = nlohmann::json;
+using Words = std::vector<std::string>;
+
+class ToolsTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const absl::Status started = broker_.Start();
+    ASSERT_TRUE(started.ok()) << started;
+  }
+
+  testing::CommandResult Run(const std::string& binary, Words words, const std::string& input) {
+    words.insert(words.begin(), {binary, "--address", broker_.address()});
+    auto result = testing::RunCommand(words, input);
+    EXPECT_TRUE(result.ok()) << result.status();
+    return result.ok() ? *std::move(result) : testing::CommandResult();
+  }
+
+  testing::CommandResult Ctl(Words words, const std::string& input = "") {
+    return Run(WARRENCTL_BINARY, std::move(words), input);
+  }
+
+  // REQUIRES: success.
+  Json CtlJson(Words words) {
+    words.insert(words.end(), {"-o", "json"});
+    const testing::CommandResult result = Ctl(std::move(words));
+    EXPECT_EQ(result.exit_code, 0) << result.errors;
+    return Json::parse(result.output, nullptr, false);
+  }
+
+  testing::BrokerProcess broker_;
+};
+
+TEST_F(ToolsTest, AFirstMessageGoesThereAndBack) {
+  EXPECT_EQ(Ctl({"queue", "declare", "hello"}).exit_code, 0);
+  EXPECT_EQ(Ctl({"publish", "--key", "hello", "Hello, world"}).output, "accepted\n");
+  EXPECT_THAT(Ctl({"get", "hello"}).output,
+              AllOf(HasSubstr("TAG"), HasSubstr("ROUTING_KEY"), HasSubstr("Hello, world")));
+  const Json got = CtlJson({"get", "hello", "--ack"});
+  ASSERT_EQ(got.size(), 1u);
+  EXPECT_EQ(got[0]["body"], "Hello, world");
+  EXPECT_EQ(got[0]["redelivered"], true);
+  EXPECT_EQ(CtlJson({"get", "hello"}).size(), 0u);
+}
+
+TEST_F(ToolsTest, RoutesByBindingsOfEveryKind) {
+  EXPECT_EQ(Ctl({"exchange", "declare", "logs", "--type", "topic"}).exit_code, 0);
+  EXPECT_EQ(Ctl({"exchange", "declare", "audit", "--type", "headers"}).exit_code, 0);
+  for (const char* queue : {"errors", "eu"}) EXPECT_EQ(Ctl({"queue", "declare", queue}).exit_code, 0);
+  EXPECT_EQ(Ctl({"binding", "add", "logs", "errors", "--key", "*.error.#"}).exit_code, 0);
+  EXPECT_EQ(Ctl({"binding", "add", "logs", "audit", "--to-exchange", "--key", "#"}).exit_code, 0);
+  EXPECT_EQ(Ctl({"binding", "add", "audit", "eu", "--arg", "region=eu", "--arg", "n:int=3"}).exit_code,
+            0);
+  EXPECT_EQ(Ctl({"publish", "--exchange", "logs", "--key", "db.error.disk", "--header", "region=eu",
+                 "--header", "n:int=3", "full"})
+                .exit_code,
+            0);
+  EXPECT_EQ(CtlJson({"get", "errors"})[0]["routing_key"], "db.error.disk");
+  EXPECT_EQ(CtlJson({"get", "eu"})[0]["headers"], Json({{"n", 3}, {"region", "eu"}}));
+  EXPECT_EQ(Ctl({"binding", "remove", "logs", "errors", "--key", "*.error.#"}).exit_code, 0);
+  EXPECT_EQ(Ctl({"exchange", "delete", "logs"}).exit_code, 0);
+}
+
+TEST_F(ToolsTest, QueueOptionsReachTheBroker) {
+  EXPECT_EQ(Ctl({"queue", "declare", "jobs", "--durable", "--ttl", "1h", "--expires", "24h",
+                 "--max-length", "10", "--max-length-bytes", "1000", "--overflow", "reject-publish",
+                 "--dead-letter-exchange", "dlx", "--dead-letter-routing-key", "dead",
+                 "--max-priority", "5", "--retry-max-attempts", "3", "--retry-initial-backoff", "2s",
+                 "--retry-multiplier", "3", "--retry-max-backoff", "1m", "--retry-jitter", "0.1",
+                 "--dedup-window", "5m"})
+                .exit_code,
+            0);
+  // The broker knows them: with one changed it refuses, and says which.
+  const auto other = Ctl({"queue", "declare", "jobs", "--durable", "--ttl", "2h"});
+  EXPECT_EQ(other.exit_code, 1);
+  EXPECT_THAT(other.errors, HasSubstr("FAILED_PRECONDITION"));
+}
+
+TEST_F(ToolsTest, BodiesOfAnyKindComeFromStandardInput) {
+  const std::string bytes("\x00\xFF\n\x01", 4);
+  Ctl({"queue", "declare", "files"});
+  EXPECT_EQ(Ctl({"publish", "--key", "files", "-"}, bytes).exit_code, 0);
+  EXPECT_EQ(CtlJson({"get", "files"})[0]["body_base64"], "AP8KAQ==");
+}
+
+TEST_F(ToolsTest, ConsumeTakesMessagesOrGivesThemBack) {
+  Ctl({"queue", "declare", "orders"});
+  for (const char* body : {"one", "two", "three"}) Ctl({"publish", "--key", "orders", body});
+  EXPECT_THAT(Ctl({"consume", "orders", "--count", "1", "--no-ack"}).output, HasSubstr("one"));
+  const auto consumed = Ctl({"consume", "orders", "--count", "2", "-o", "json"});
+  EXPECT_EQ(consumed.exit_code, 0) << consumed.errors;
+  EXPECT_EQ(std::count(consumed.output.begin(), consumed.output.end(), '\n'), 2);
+  EXPECT_EQ(CtlJson({"queue", "declare", "orders", "--passive"})[0]["messages"], 1);
+  EXPECT_EQ(CtlJson({"queue", "purge", "orders"})["messages"], 1);
+  EXPECT_EQ(CtlJson({"queue", "delete", "orders"})["messages"], 0);
+}
+
+TEST_F(ToolsTest, ExitCodesTellWhoseFaultItIs) {
+  const auto refused = Ctl({"get", "nowhere"});
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.errors, AllOf(HasSubstr("nowhere"), HasSubstr("QUEUE_NOT_FOUND")));
+  const auto refused_json = Ctl({"get", "nowhere", "-o", "json"});
+  EXPECT_EQ(Json::parse(refused_json.errors)["error"]["reason"], "QUEUE_NOT_FOUND");
+  EXPECT_EQ(Ctl({"publish", "--key", "nowhere", "--mandatory", "x"}).exit_code, 1);
+
+  for (const Words& wrong :
+       {Words{}, Words{"queue"}, Words{"frobnicate"}, Words{"publish", "x"},
+        Words{"queue", "declare", "q", "--ttl", "soon"}, Words{"exchange", "declare", "e"},
+        Words{"get", "q", "--count", "0"}}) {
+    EXPECT_EQ(Ctl(wrong).exit_code, 2) << ::testing::PrintToString(wrong);
+  }
+  EXPECT_EQ(Ctl({"--help"}).exit_code, 0);
+  broker_.Kill();
+  EXPECT_EQ(Ctl({"queue", "declare", "q"}).exit_code, 3);
+}
+
+TEST_F(ToolsTest, TheLoadGeneratorCountsWhatWentThrough) {
+  for (const Words& kind : {Words{}, Words{"--persistent", "--ack-batch", "50"},
+                            Words{"--auto-ack"}, Words{"--rate", "5000"}}) {
+    Words words = {"--count", "2000", "--queues", "2", "--producers", "2",
+                   "--consumers", "2", "--json", "--quiet"};
+    words.insert(words.end(), kind.begin(), kind.end());
+    const auto run = Run(WARREN_BENCH_BINARY, words, "");
+    ASSERT_EQ(run.exit_code, 0) << run.errors << run.output;
+    const Json result = Json::parse(run.output);
+    EXPECT_EQ(result["total"]["confirmed"], 2000);
+    EXPECT_EQ(result["total"]["consumed"], 2000);
+    EXPECT_EQ(result["confirm_latency"]["count"], 2000);
+    EXPECT_EQ(result["end_to_end_latency"]["count"], 2000);
+    EXPECT_GT(result["consumed_per_s"], 0);
+  }
+}
+
+}  // namespace
+}  // namespace warren
