@@ -63,6 +63,7 @@ void Ledger::RemoveEntry(QueuedMessage& message, storage::QueueId queue, Left le
     return;
   }
   PendingMessage& pending = messages_[message.open_slot];
+  pending.elsewhere |= left == Left::kElsewhere;
   std::erase_if(pending.record.entries,
                 [queue](const storage::EntryFacts& facts) { return facts.queue == queue; });
   if (!pending.record.entries.empty()) return;
@@ -70,7 +71,7 @@ void Ledger::RemoveEntry(QueuedMessage& message, storage::QueueId queue, Left le
   --live_;
   pending.record.message = nullptr;
   if (pending.publisher) {
-    AddConfirm(left == Left::kForGood ? released_ : waiting_, pending.publisher, pending.sequence);
+    AddConfirm(pending.elsewhere ? waiting_ : released_, pending.publisher, pending.sequence);
   }
 }
 

@@ -90,6 +90,7 @@ class Ledger {
     storage::MessagePublished record;  // message null: struck out
     PublisherId publisher;
     uint64_t sequence = 0;
+    bool elsewhere = false;  // an entry left for elsewhere, so other records carry on for it
   };
   struct InFlight {
     storage::Lsn lsn;
