@@ -28,11 +28,13 @@ void Producers::Erase(Producer& producer) {
 }
 
 bool MessageIdWindow::Contains(std::string_view message_id, int64_t now_ms) const {
-  if (!ids_.contains(message_id)) return false;
-  // What has left the window may still wait to be forgotten; those are at the front.
+  const auto it = ids_.find(message_id);
+  if (it == ids_.end()) return false;
+  // What has left the window may still wait to be forgotten; those are at the front. An older
+  // sighting of the same id says nothing, so it is this very one that is looked for.
   for (const Seen& seen : seen_) {
     if (seen.until_ms > now_ms) return true;
-    if (seen.message_id == message_id) return false;
+    if (seen.message_id.data() == it->data()) return false;
   }
   return false;
 }
