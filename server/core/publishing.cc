@@ -228,7 +228,11 @@ absl::Status Broker::Impl::QueueFull(const Queue& queue) const {
       absl::StrCat(Describe(subject), ": ",
                    by_count ? absl::StrCat("max_length ", options.max_length)
                             : absl::StrCat("max_length_bytes ", options.max_length_bytes),
-                   " reached, overflow is reject_publish; consume, or publish more slowly"));
+                   " reached, overflow is ",
+                   options.overflow == storage::OverflowPolicy::kRejectPublishDlx
+                       ? "reject_publish_dlx"
+                       : "reject_publish",
+                   "; consume, or publish more slowly"));
   return WithMetadata(error, "limit", by_count ? "max_length" : "max_length_bytes");
 }
 
@@ -238,6 +242,8 @@ Broker::Impl::Admission Broker::Impl::Admit(const std::vector<Queue*>& routed,
   Admission admission;
   admission.queues.reserve(routed.size());
   for (Queue* queue : routed) {
+    // What it has taken before it has taken, full or not.
+    if (IsRepeat(queue->seen, *message)) continue;
     // A delayed message has been confirmed long before it is due, so it is never refused.
     const bool refusable =
         due_at_ms == 0 && queue->options.overflow != storage::OverflowPolicy::kDropHead;
@@ -246,7 +252,7 @@ Broker::Impl::Admission Broker::Impl::Admit(const std::vector<Queue*>& routed,
       if (queue->options.overflow == storage::OverflowPolicy::kRejectPublishDlx) {
         DeadLetter(*queue, *message, storage::DeathReason::kMaxlen);
       }
-    } else if (!IsRepeat(queue->seen, *message)) {
+    } else {
       admission.queues.push_back(queue);
     }
   }
