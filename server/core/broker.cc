@@ -88,6 +88,8 @@ void Broker::Impl::CarryOut(Waiting waiting) {
     if (it == queues_.end()) return;  // deleted meanwhile, and its entries with it
     for (Entry* entry : it->second->TakeHeld(release->count)) {
       --usage_.held_messages;
+      // It joins the queue only now: a consumer that is ready gets it even if its time to live is 0.
+      if (entry->expires_at_ms != 0) entry->expires_at_ms = std::max(entry->expires_at_ms, now_ms_);
       JoinQueue(*it->second, *entry);
     }
   } else if (const auto* start = std::get_if<StartServing>(&waiting)) {
