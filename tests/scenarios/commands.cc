@@ -106,7 +106,7 @@ core::Publication PublicationFrom(Arguments& words) {
 
   auto message = storage::MakeRef<storage::Message>();
   message->persistent = words.Flag("persistent");
-  if (words.Flag("refused")) {
+  if (words.Flag("refused_by_edge")) {
     publication.refused = Error(absl::StatusCode::kInvalidArgument, "HEADERS_TOO_LARGE",
                                 {"message", "", "/"}, "refused by the edge");
   }

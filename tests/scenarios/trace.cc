@@ -293,7 +293,7 @@ Lines DescribeEffect(const core::Effect& effect, const Names& names, core::Reque
 }
 
 Lines DescribeBatch(const storage::Batch& batch, Names& names) {
-  RecordLines visitor{.names = names, .lines = {absl::StrCat("batch ", batch.lsn.value)}};
+  RecordLines visitor{.names = names, .lines = {"batch"}};
   for (const storage::Record& record : batch.records) std::visit(visitor, record);
   return std::move(visitor.lines);
 }
