@@ -213,7 +213,10 @@ class Consumer:
             self._arrived.notify_all()
 
     def close(self) -> None:
-        """Waits for settlements to be durable, then unsubscribes; the broker requeues the rest."""
+        """Waits for settlements to be durable, then unsubscribes.
+
+        The broker requeues the rest as soon as it learns of the end, a moment after this returns.
+        """
         if not self._closing.is_set():
             try:
                 if self._state.is_open:

@@ -185,7 +185,10 @@ class Consumer:
         self._work.set()
 
     async def close(self) -> None:
-        """Waits for settlements to be durable, then unsubscribes; the broker requeues the rest."""
+        """Waits for settlements to be durable, then unsubscribes.
+
+        The broker requeues the rest as soon as it learns of the end, a moment after this returns.
+        """
         if not self._closing and self._state.is_open:
             try:
                 await asyncio.wait_for(self.flush(), _CLOSE_TIMEOUT_S)
