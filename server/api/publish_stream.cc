@@ -97,10 +97,6 @@ class PublishStream final : public Stream, public runtime::PublisherSink {
   }
 
   bool FillFrame(grpc::ByteBuffer& frame) override {
-    if (!opened_.has_value() && !confirms_.empty()) {
-      frame = FillConfirms(api().scratch.confirms);
-      return true;
-    }
     v1::PublishStreamResponse response;
     if (opened_.has_value()) {
       response.mutable_opened()->set_last_sequence(opened_->last_sequence);
@@ -109,6 +105,9 @@ class PublishStream final : public Stream, public runtime::PublisherSink {
       answered_ = true;
     } else if (answered_ && told_ != loop().flow().announced().reason) {
       Tell(loop().flow().announced(), response);
+    } else if (!confirms_.empty()) {
+      frame = FillConfirms(api().scratch.confirms);
+      return true;
     } else {
       return false;
     }

@@ -1,0 +1,95 @@
+#include "server/runtime/flow_control.h"
+
+#include <gtest/gtest.h>
+
+namespace warren::runtime {
+namespace {
+
+constexpr FlowLimits kLimits{.pending_records = 100,
+                             .pending_body_bytes = 1000,
+                             .body_bytes = 8000,
+                             .announce_after_ms = 100};
+
+core::Usage Pending(uint64_t records, uint64_t bytes = 0) {
+  return {.pending_records = records, .pending_body_bytes = bytes};
+}
+
+TEST(FlowControl, HoldsAboveTheMarkUntilHalfOfIt) {
+  FlowControl flow(kLimits);
+  flow.Update(0, Pending(100));
+  EXPECT_FALSE(flow.held());
+  EXPECT_TRUE(flow.Update(0, Pending(101)));
+  EXPECT_TRUE(flow.held());
+  flow.Update(0, Pending(51));
+  EXPECT_TRUE(flow.held());
+  EXPECT_TRUE(flow.Update(0, Pending(50)));
+  EXPECT_FALSE(flow.held());
+  flow.Update(0, Pending(1, 1001));
+  EXPECT_TRUE(flow.held());
+  flow.Update(0, Pending(1, 500));
+  EXPECT_FALSE(flow.held());
+}
+
+TEST(FlowControl, ABusyJournalIsAnnouncedOnlyIfItLasts) {
+  FlowControl flow(kLimits);
+  flow.Update(1000, Pending(101));
+  EXPECT_EQ(flow.announced().reason, HoldReason::kNone);
+  EXPECT_EQ(flow.NextDeadline(), 1100);
+  flow.Update(1099, Pending(101));
+  EXPECT_EQ(flow.announced().reason, HoldReason::kNone);
+  EXPECT_TRUE(flow.Update(1100, Pending(101)));
+  EXPECT_EQ(flow.announced().reason, HoldReason::kJournalBusy);
+  EXPECT_FALSE(flow.announced().message.empty());
+  EXPECT_EQ(flow.NextDeadline(), std::nullopt);
+  EXPECT_TRUE(flow.Update(1101, Pending(0)));
+  EXPECT_EQ(flow.announced().reason, HoldReason::kNone);
+}
+
+TEST(FlowControl, AShortBusyPhaseIsNeverAnnounced) {
+  FlowControl flow(kLimits);
+  flow.Update(0, Pending(101));
+  flow.Update(50, Pending(0));
+  EXPECT_EQ(flow.NextDeadline(), std::nullopt);
+  flow.Update(60, Pending(101));
+  flow.Update(120, Pending(101));
+  EXPECT_EQ(flow.announced().reason, HoldReason::kNone);
+  EXPECT_EQ(flow.NextDeadline(), 160);
+}
+
+TEST(FlowControl, MemoryIsAnnouncedAtOnceAndFreedBelowSevenEighths) {
+  FlowControl flow(kLimits);
+  EXPECT_TRUE(flow.Update(0, {.body_bytes = 8001}));
+  EXPECT_EQ(flow.announced().reason, HoldReason::kMemory);
+  EXPECT_NE(flow.announced().message.find("8000"), std::string::npos);
+  flow.Update(0, {.body_bytes = 7001});
+  EXPECT_TRUE(flow.held());
+  flow.Update(0, {.body_bytes = 7000});
+  EXPECT_FALSE(flow.held());
+}
+
+TEST(FlowControl, TheMostUrgentReasonCounts) {
+  FlowControl flow(kLimits);
+  const core::Usage full{.body_bytes = 9000, .pending_records = 101};
+  flow.Update(0, full);
+  EXPECT_EQ(flow.reason(), HoldReason::kMemory);
+  flow.SetStalled("no space left on device");
+  flow.Update(0, full);
+  EXPECT_EQ(flow.announced().reason, HoldReason::kStorage);
+  EXPECT_NE(flow.announced().message.find("no space left"), std::string::npos);
+  flow.SetShuttingDown();
+  flow.Update(0, full);
+  EXPECT_EQ(flow.reason(), HoldReason::kShuttingDown);
+  flow.ClearStalled();
+  flow.Update(0, {});
+  EXPECT_EQ(flow.reason(), HoldReason::kShuttingDown);
+}
+
+TEST(FlowControl, ReasonsHaveTheNamesOfTheApi) {
+  EXPECT_EQ(HoldReasonName(HoldReason::kJournalBusy), "JOURNAL_BUSY");
+  EXPECT_EQ(HoldReasonName(HoldReason::kMemory), "MEMORY");
+  EXPECT_EQ(HoldReasonName(HoldReason::kStorage), "STORAGE");
+  EXPECT_EQ(HoldReasonName(HoldReason::kShuttingDown), "SHUTTING_DOWN");
+}
+
+}  // namespace
+}  // namespace warren::runtime
