@@ -147,7 +147,8 @@ class Broker::Impl {
   // Who of `routed` takes it; a refused copy is dead-lettered where the queue says so.
   Admission Admit(const std::vector<Queue*>& routed, const storage::MessagePtr& message,
                   int64_t due_at_ms);
-  absl::Status QueueFull(const Queue& queue) const;
+  // It is over a limit with that many more.
+  absl::Status QueueFull(const Queue& queue, uint64_t extra_messages) const;
   // Puts it into the queues: at once, or as held by a transaction.
   enum class Join : uint8_t { kNow, kHeld };
   void Enqueue(storage::MessagePtr message, const std::vector<Queue*>& queues, int64_t due_at_ms,

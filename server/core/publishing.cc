@@ -218,11 +218,11 @@ void Broker::Impl::MarkSeen(Queue& queue, const storage::Message& message) {
   timers_.GoOffBy(queue.timer, TimerKind::kQueue, queue.id.value, until_ms);
 }
 
-absl::Status Broker::Impl::QueueFull(const Queue& queue) const {
+absl::Status Broker::Impl::QueueFull(const Queue& queue, uint64_t extra_messages) const {
   const Subject subject{"queue", queue.name, queue.virtual_host.name};
   const storage::QueueOptions& options = queue.options;
   const bool by_count =
-      options.max_length != 0 && queue.ready_count() + 1 > options.max_length;
+      options.max_length != 0 && queue.ready_count() + extra_messages > options.max_length;
   const absl::Status error = Error(
       absl::StatusCode::kResourceExhausted, "QUEUE_FULL", subject,
       absl::StrCat(Describe(subject), ": ",
@@ -248,7 +248,7 @@ Broker::Impl::Admission Broker::Impl::Admit(const std::vector<Queue*>& routed,
     const bool refusable =
         due_at_ms == 0 && queue->options.overflow != storage::OverflowPolicy::kDropHead;
     if (refusable && queue->IsOver(1, message->body.size())) {
-      if (admission.refusal.ok()) admission.refusal = QueueFull(*queue);
+      if (admission.refusal.ok()) admission.refusal = QueueFull(*queue, 1);
       if (queue->options.overflow == storage::OverflowPolicy::kRejectPublishDlx) {
         DeadLetter(*queue, *message, storage::DeathReason::kMaxlen);
       }

@@ -128,7 +128,7 @@ absl::Status Broker::Impl::Prepare(Publication& publication, Transaction& transa
       Transaction::Load& load = transaction.load[queue->id];
       ++load.messages;
       load.bytes += message.body.size();
-      if (queue->IsOver(load.messages, load.bytes)) return QueueFull(*queue);
+      if (queue->IsOver(load.messages, load.bytes)) return QueueFull(*queue, load.messages);
     }
     publish.queues.push_back(queue);
   }
