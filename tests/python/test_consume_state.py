@@ -146,6 +146,20 @@ def test_a_barrier_of_a_lost_stream_says_so():
     assert [type(answer) for answer in answers] == [warren.Unavailable] * 2
 
 
+def test_a_barrier_after_a_lost_stream_tells_that_settlements_went_with_it():
+    state = make_state()
+    subscribe(state)
+    deliver(state, 1)
+    assert take(state)[0].ack()
+    state.disconnected()
+    subscribe(state)
+    answers = []
+    state.barrier(answers.append)
+    assert isinstance(answers[0], warren.Unavailable)
+    state.barrier(answers.append)
+    assert len(answers) == 1  # waits for the broker: nothing is in doubt any more
+
+
 def test_a_failed_settlement_is_told_to_the_callback():
     told = []
     state = make_state(on_settle_error=lambda tag, error: told.append((tag, error)))
@@ -177,6 +191,14 @@ def test_a_draining_consumer_does_not_come_back():
     assert not state.drained
     state.disconnected()
     assert state.drained
+
+
+def test_a_consumer_that_a_stopping_broker_drained_comes_back():
+    state = make_state()
+    subscribe(state)
+    state.received(broker_pb2.ConsumeResponse(drained=broker_pb2.Drained()))
+    state.disconnected()
+    assert not state.drained
 
 
 def test_a_deleted_queue_cancels_for_good_and_a_stopping_broker_does_not():

@@ -67,6 +67,9 @@ class ConsumeState:
         self._name = name or f"py-{uuid.uuid4().hex[:16]}"
         self._generation = 0
         self._draining = False
+        #: Settlements since the last barrier, and whether a lost stream took such with it.
+        self._unanswered = False
+        self._lost = False
         self._on_settle_error = on_settle_error
         #: Barriers that wait: settle_id -> called with the failures, or the error of the stream.
         self._barriers: dict[int, list[Callable[[Optional[WarrenError]], None]]] = {}
@@ -113,6 +116,7 @@ class ConsumeState:
         if delivery._settled or stream is None or not stream.alive:
             return False
         delivery._settled = True
+        self._unanswered = True
         self.buffer.add(delivery.delivery_tag, outcome, delay_ms)
         return True
 
@@ -136,9 +140,11 @@ class ConsumeState:
 
     def barrier(self, done: Callable[[Optional[WarrenError]], None]) -> None:
         """Has `done` called once all settlements so far are durable, or can't be any more."""
-        if not self.is_open:
+        if not self.is_open or self._lost:
+            self._lost = False
             done(_lost())
         else:
+            self._unanswered = False
             self._barriers.setdefault(self.buffer.barrier(), []).append(done)
 
     # --- from the broker ------------------------------------------------------------------------
@@ -159,7 +165,8 @@ class ConsumeState:
             self.queue = response.subscribed.queue
             self.message_count = response.subscribed.message_count
         elif kind == "drained":
-            self.drained = True
+            # A stopping broker drains all consumers; those that didn't ask for it come back.
+            self.drained = self._draining
         elif kind == "cancelled":
             cancelled = response.cancelled
             reason = broker_pb2.CancelReason.Name(cancelled.reason).replace("CANCEL_REASON_", "")
@@ -184,6 +191,8 @@ class ConsumeState:
     def disconnected(self) -> None:
         """The stream is gone, and with it all that was not settled durably."""
         self.is_open = False
+        self._lost |= self._unanswered
+        self._unanswered = False
         if self.stream is not None:
             self.stream.alive = False
         if not self.auto_ack:
