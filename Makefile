@@ -40,6 +40,10 @@ build: $(BUILD)/build.ninja ## Build build/bin/warren and build/bin/warrenctl.
 lint: test-tools ## Check layering, tidiness, documents and the proto files, without running the tests.
 	@$(VENV)/bin/pytest -q tests/checks --build $(BUILD)
 
+.PHONY: prove
+prove: build test-tools ## Prove in full what the three applications promise: crashes, rates, delays (6 minutes).
+	@WARREN_BINARY=$(abspath $(BUILD))/bin/warren $(VENV)/bin/pytest -q -s tests/proofs --full $(ARGS)
+
 .PHONY: asan
 asan: dependencies ## Run the C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer (long).
 	@cmake --preset asan >/dev/null

@@ -32,7 +32,7 @@ def produce(connection: warren.Connection, run: str, args: argparse.Namespace) -
                 if pause > 0:
                     time.sleep(pause)
             kind = KINDS[number % len(KINDS)]
-            delay = rng.uniform(0.1, 1.0) * args.max_delay if "delay" in kind else 0.0
+            delay = rng.uniform(args.min_delay, args.max_delay) if "delay" in kind else 0.0
             task = {"run": run, "number": number, "kind": kind, "due": time.time() + delay}
             body = json.dumps(task)
             identity = f"{run}/{number}"
@@ -110,9 +110,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--rate", type=float, default=0, metavar="R", help="tasks a second; 0: as fast as it goes"
     )
-    parser.add_argument(
-        "--max-delay", type=float, default=5, metavar="S", help="delays are a tenth to all of it"
-    )
+    parser.add_argument("--min-delay", type=float, default=0.5, metavar="S", help="shortest delay")
+    parser.add_argument("--max-delay", type=float, default=5, metavar="S", help="longest delay")
     parser.add_argument("--retries", type=int, default=3, metavar="N", help="before giving up")
     parser.add_argument(
         "--retry-delay", type=float, default=60, metavar="S", help="pause before each retry"

@@ -1,13 +1,11 @@
 """The logs application against a real broker, and a server that speaks _bulk."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
+import application
 import pytest
 from bulk_server import BulkServer
-from warren_process import ROOT
 
 pytest.importorskip("elasticsearch")
 
@@ -34,14 +32,9 @@ def log(tmp_path):
     return file
 
 
-def run(broker, elasticsearch, log, *arguments):
-    done = subprocess.run(
-        [sys.executable, "-m", "examples.logs", f"--broker={broker.grpc}", "--timeout=60",
-         f"--elasticsearch={elasticsearch.url}", "--batch=50", *arguments, str(log)],
-        cwd=ROOT, capture_output=True, text=True, check=False, timeout=100,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    return dict(re.findall(r"^  (\S.*?)  +(\S.*)$", done.stdout, re.MULTILINE))
+def run(broker, elasticsearch, log):
+    return application.run("logs", broker, "--timeout=60", f"--elasticsearch={elasticsearch.url}",
+                           "--batch=50", str(log))  # fmt: skip
 
 
 def sources(elasticsearch):

@@ -28,6 +28,7 @@ class BulkServer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # an answer is two writes, and shall not wait 40 ms
 
             def do_POST(self) -> None:
                 owner._handle(self)
