@@ -6,36 +6,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "server/base/error.h"
-#include "tests/scenarios/commands.h"
+#include "tests/scenarios/text.h"
 
 namespace warren::scenarios {
 namespace {
-
-std::string At(int64_t at_ms) { return absl::StrCat(at_ms - kStartMs, "ms"); }
-
-std::string Count(uint64_t n, const char* what) {
-  return absl::StrCat(n, " ", what, n == 1 ? "" : "s");
-}
-
-std::string Quoted(std::string_view text) {
-  const bool bare = !text.empty() && text.find(' ') == std::string_view::npos;
-  const std::string copy(text);
-  return bare ? copy : absl::StrCat("\"", copy, "\"");
-}
-
-// A body that was padded to a size shows its beginning and that size.
-std::string Body(const storage::Message& message) {
-  const std::string& body = message.body.str();
-  const size_t end = body.find_last_not_of('.') + 1;
-  if (end == body.size()) return Quoted(body);
-  return absl::StrCat(Quoted(body.substr(0, end)), " (", body.size(), " bytes)");
-}
-
-template <typename Map, typename Id>
-std::string NameIn(const Map& map, Id id) {
-  const auto it = map.find(id);
-  return it == map.end() ? absl::StrCat("?", id.value) : it->second;
-}
 
 // The reason comes with what helps to find the entry or the limit.
 std::string Text(const absl::Status& status) {
@@ -199,81 +173,6 @@ struct EffectLines {
   }
 };
 
-struct RecordLines {
-  Names& names;
-  Lines lines;
-
-  std::string Owner(storage::ExchangeId exchange, storage::QueueId queue) const {
-    return queue ? NameIn(names.queues, queue) : NameIn(names.exchanges, exchange);
-  }
-  std::string Facts(const storage::EntryFacts& facts) const {
-    std::string text = NameIn(names.queues, facts.queue);
-    if (facts.due_at_ms != 0) absl::StrAppend(&text, " due ", At(facts.due_at_ms));
-    if (facts.expires_at_ms != 0) absl::StrAppend(&text, " expires ", At(facts.expires_at_ms));
-    if (facts.delivery_count != 0) absl::StrAppend(&text, " count=", facts.delivery_count);
-    return text;
-  }
-
-  void operator()(const storage::IdsReserved&) {}
-  void operator()(const storage::VirtualHostDeclared& r) {
-    lines.push_back(absl::StrCat("  host ", r.name));
-  }
-  void operator()(const storage::ExchangeDeclared& r) {
-    names.exchanges[r.id] = r.name;
-    lines.push_back(absl::StrCat("  exchange ", r.name));
-  }
-  void operator()(const storage::ExchangeDeleted& r) {
-    lines.push_back(absl::StrCat("  exchange gone ", NameIn(names.exchanges, r.id)));
-  }
-  void operator()(const storage::QueueDeclared& r) {
-    names.queues[r.id] = r.name;
-    lines.push_back(absl::StrCat("  queue ", r.name));
-  }
-  void operator()(const storage::QueueDeleted& r) {
-    lines.push_back(absl::StrCat("  queue gone ", NameIn(names.queues, r.id)));
-  }
-  void operator()(const storage::BindingAdded& r) {
-    names.bindings[r.id] = absl::StrCat(NameIn(names.exchanges, r.source), " -> ",
-                                        Owner(r.exchange, r.queue), " ", Quoted(r.key));
-    lines.push_back(absl::StrCat("  binding ", names.bindings[r.id]));
-  }
-  void operator()(const storage::BindingRemoved& r) {
-    lines.push_back(absl::StrCat("  binding gone ", NameIn(names.bindings, r.id)));
-  }
-  void operator()(const storage::QueueServing& r) {
-    lines.push_back(absl::StrCat("  ", r.serving ? "serving " : "not serving ",
-                                 NameIn(names.queues, r.queue)));
-  }
-  void operator()(const storage::MessagePublished& r) {
-    names.messages[r.id] = Body(*r.message);
-    std::string line = absl::StrCat("  message ", Body(*r.message), " in");
-    for (const storage::EntryFacts& facts : r.entries) absl::StrAppend(&line, " ", Facts(facts));
-    lines.push_back(std::move(line));
-  }
-  void operator()(const storage::EntryRemoved& r) {
-    lines.push_back(absl::StrCat("  gone ", NameIn(names.messages, r.message), " from ",
-                                 NameIn(names.queues, r.queue), r.last ? ", the last" : ""));
-  }
-  void operator()(const storage::EntryUpdated& r) {
-    lines.push_back(
-        absl::StrCat("  changed ", NameIn(names.messages, r.message), " in ", Facts(r.facts)));
-  }
-  void operator()(const storage::ProducerAdvanced& r) {
-    lines.push_back(absl::StrCat("  producer ", r.producer_id, " at ", r.last_sequence));
-  }
-  void operator()(const storage::ProducerForgotten& r) {
-    lines.push_back(absl::StrCat("  producer gone ", r.producer_id));
-  }
-  void operator()(const storage::MessageIdSeen& r) {
-    lines.push_back(absl::StrCat("  seen ", r.message_id, " at ", Owner(r.exchange, r.queue),
-                                 " until ", At(r.until_ms)));
-  }
-  void operator()(const storage::MessageIdForgotten& r) {
-    lines.push_back(
-        absl::StrCat("  forgotten ", r.message_id, " at ", Owner(r.exchange, r.queue)));
-  }
-};
-
 const char* Text(core::EntryPlace place) {
   switch (place) {
     case core::EntryPlace::kHeld: return "held";
@@ -289,12 +188,6 @@ const char* Text(core::EntryPlace place) {
 Lines DescribeEffect(const core::Effect& effect, const Names& names, core::RequestId call) {
   EffectLines visitor{.names = names, .call = call, .lines = {}};
   std::visit(visitor, effect);
-  return std::move(visitor.lines);
-}
-
-Lines DescribeBatch(const storage::Batch& batch, Names& names) {
-  RecordLines visitor{.names = names, .lines = {"batch"}};
-  for (const storage::Record& record : batch.records) std::visit(visitor, record);
   return std::move(visitor.lines);
 }
 

@@ -59,8 +59,8 @@ TEST(ConsumerRing, NobodyWhenNobodyHasRoom) {
 }
 
 // Goal: the ring holds exactly those that want more, and nobody is served twice while another who
-// wants more waits. Method: consumers open, fill up and drain at random; between two servings of one,
-// each that stayed in the ring all the time was served.
+// wants more waits. Method: consumers drain and return at random; between two servings of one, each
+// that stayed in the ring all the time was served.
 TEST(ConsumerRing, NobodyWhoWantsMoreIsOvertakenTwice) {
   const uint64_t seed = storage::TestSeed();
   SCOPED_TRACE(storage::SeedTrace(seed));

@@ -15,8 +15,8 @@ struct Object {
   uint64_t value = 0;
 };
 
-// Goal: objects alive at the same time never share a slot, and their destructors run. Method: random
-// births and deaths over several blocks, each object checking what it was born with.
+// Goal: objects alive at the same time never share a slot, and their destructors run. Method:
+// random births and deaths over several blocks, each object checking what it was born with.
 TEST(Slab, ObjectsDoNotOverlapAndSlotsAreReused) {
   const uint64_t seed = storage::TestSeed();
   SCOPED_TRACE(storage::SeedTrace(seed));

@@ -42,7 +42,7 @@ TEST(Timers, EqualTimesGoByKindAndId) {
                        {TimerKind::kQueue, 1}, {TimerKind::kQueue, 2}, {TimerKind::kLease, 1}}));
 }
 
-// Goal: no timer goes off late. Method: random settings beside a map of the earliest time asked for.
+// Goal: no timer goes off late. Method: random settings beside a map of the earliest times asked.
 TEST(Timers, NoneGoesOffLate) {
   const uint64_t seed = storage::TestSeed();
   SCOPED_TRACE(storage::SeedTrace(seed));
