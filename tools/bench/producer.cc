@@ -23,6 +23,7 @@ Producer::Producer(const Workload& workload, int index, Counters& counters)
 
 Producer::~Producer() {
   counters_.stop = true;
+  if (publisher_ != nullptr) publisher_->Close();
   if (thread_.joinable()) thread_.join();
 }
 
@@ -36,17 +37,21 @@ absl::Status Producer::Start() {
   auto publisher = client::Publisher::Open(*connection_, std::move(options));
   if (!publisher.ok()) return publisher.status();
   publisher_ = *std::move(publisher);
-  thread_ = std::thread([this] { Publish(); });
+  thread_ = std::thread([this] {
+    status_ = Publish();
+    done_ = true;
+  });
   return absl::OkStatus();
 }
 
 absl::Status Producer::Join() {
+  if (!done_) publisher_->Close();
   thread_.join();
   if (!status_.ok()) return status_;
   return publisher_->Flush(std::chrono::minutes(1));
 }
 
-void Producer::Publish() {
+absl::Status Producer::Publish() {
   v1::Publication publication;
   v1::Message& message = *publication.mutable_message();
   message.set_delivery_mode(workload_.persistent ? v1::DELIVERY_MODE_PERSISTENT
@@ -76,11 +81,11 @@ void Producer::Publish() {
     ++sequence;
     due_ns_[sequence & (due_ns_.size() - 1)].store(due_ns, std::memory_order_relaxed);
     if (auto published = publisher_->Publish(publication); !published.ok()) {
-      status_ = published.status();
-      return;
+      return published.status();
     }
     counters_.published.fetch_add(1, std::memory_order_relaxed);
   }
+  return absl::OkStatus();
 }
 
 void Producer::OnConfirm(const client::Confirmation& confirmation) {

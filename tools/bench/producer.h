@@ -2,7 +2,7 @@
 //
 // Latency counts from the time a message was due by the given rate, not from when it was really
 // sent, so that a stall is not hidden by the messages that it kept from being sent (coordinated
-// omission). Without a rate a message is due when there is room for it in the window.
+// omission). Without a rate a message is due when the one before was taken.
 #pragma once
 
 #include <memory>
@@ -22,19 +22,22 @@ class Producer {
   ~Producer();
 
   absl::Status Start();
-  // Waits until it has published all, or was stopped, and all is confirmed.
+  // It has published all, or was stopped.
+  bool done() const { return done_; }
+  // Waits until all is confirmed. A producer that isn't done is broken off, which is an error.
   absl::Status Join();
   const Histogram& confirm_latency() const { return latency_; }
 
  private:
-  void Publish();
+  absl::Status Publish();
   void OnConfirm(const client::Confirmation& confirmation);
 
   const Workload& workload_;
   const int index_;
   Counters& counters_;
-  absl::Status status_;     // of the thread; read after it has ended
-  Histogram latency_;       // I/O thread; read after Join
+  absl::Status status_;  // of the thread; read after it has ended
+  std::atomic<bool> done_{false};
+  Histogram latency_;  // I/O thread; read after Join
   // When a message was due, by sequence modulo the size; no more than the window are in flight.
   std::vector<std::atomic<int64_t>> due_ns_;
   std::unique_ptr<client::Connection> connection_;

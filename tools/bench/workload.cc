@@ -2,6 +2,7 @@
 
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <thread>
@@ -18,6 +19,8 @@ using Clock = std::chrono::steady_clock;
 // How long consumers may bring nothing new before what is missing is given up.
 constexpr std::chrono::seconds kPatience{5};
 constexpr std::chrono::milliseconds kLook{20};
+// How long producers may wait for room in their window after the end.
+constexpr std::chrono::seconds kHeldTooLong{10};
 
 double CpuSeconds() {
   rusage usage;
@@ -135,6 +138,10 @@ absl::StatusOr<Result> Run(const Workload& workload, bool verbose) {
     SetRates(from, Snapshot(counters), result);
     counters.stop = true;
   }
+  // A broker that holds publishers for lack of memory might do so for ever.
+  Watch(counters, verbose, counted ? Clock::time_point::max() : Clock::now() + kHeldTooLong, [&] {
+    return std::all_of(producers.begin(), producers.end(), [](const auto& p) { return p->done(); });
+  });
   for (const auto& producer : producers) {
     if (absl::Status status = producer->Join(); !status.ok()) return status;
   }

@@ -29,7 +29,9 @@ Publisher::Session::Session(const Connection& connection, PublisherOptions optio
         return std::move(options);
       }()) {}
 
-Publisher::Session::~Session() {
+Publisher::Session::~Session() { Close(); }
+
+void Publisher::Session::Close() {
   Lock lock(mutex_);
   closing_ = true;
   if (stream_ != nullptr) stream_->Cancel();

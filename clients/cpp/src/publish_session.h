@@ -34,6 +34,7 @@ class Publisher::Session final : public BidiStream::Handler {
   absl::Status Open();
   absl::StatusOr<uint64_t> Publish(const v1::Publication& publication, ConfirmCallback callback);
   absl::Status Flush(std::chrono::milliseconds timeout);
+  void Close();
   bool blocked() const;
   size_t unconfirmed() const;
   uint64_t resumed_from() const;

@@ -37,6 +37,8 @@ absl::Status Publisher::Flush(std::chrono::milliseconds timeout) {
   return session_->Flush(timeout);
 }
 
+void Publisher::Close() { session_->Close(); }
+
 bool Publisher::blocked() const { return session_->blocked(); }
 
 size_t Publisher::unconfirmed() const { return session_->unconfirmed(); }

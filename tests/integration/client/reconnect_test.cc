@@ -170,6 +170,22 @@ TEST_F(ReconnectTest, APublisherClosedWhileTheBrokerIsAwayAnswersItsMessages) {
   EXPECT_EQ(ReasonOf(confirmation->get().error), kClosed);
 }
 
+TEST_F(ReconnectTest, ClosingFreesThoseWhoWaitForRoom) {
+  PublisherOptions options;
+  options.producer_id = "billing";
+  options.max_unconfirmed = 1;
+  auto publisher = Publisher::Open(*connection_, std::move(options));
+  ASSERT_TRUE(publisher.ok()) << publisher.status();
+  broker_.Kill();
+  ASSERT_TRUE((*publisher)->Publish(Persistent(1)).ok());
+  absl::Status waited;
+  std::thread waiter([&] { waited = (*publisher)->Publish(Persistent(2)).status(); });
+  (*publisher)->Close();
+  waiter.join();
+  EXPECT_EQ(ReasonOf(waited), kClosed);
+  EXPECT_EQ(ReasonOf((*publisher)->Flush(kPatience)), kClosed);
+}
+
 TEST_F(ReconnectTest, AConsumerThatLosesItsBrokerSaysSo) {
   ConsumerOptions options;
   options.subscribe.set_queue("orders");

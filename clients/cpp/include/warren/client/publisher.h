@@ -70,8 +70,7 @@ class Publisher {
   static absl::StatusOr<std::unique_ptr<Publisher>> Open(const Connection& connection,
                                                          PublisherOptions options = {});
 
-  // Cancels the stream: messages without confirm are answered with CANCELLED, CLOSED, their fate
-  // unknown. Flush first to avoid that. REQUIRES: not on the I/O thread.
+  // As Close.
   ~Publisher();
   Publisher(const Publisher&) = delete;
   Publisher& operator=(const Publisher&) = delete;
@@ -90,6 +89,11 @@ class Publisher {
   // stream's, once that has failed for good; DEADLINE_EXCEEDED, TIMEOUT. REQUIRES: not on the I/O
   // thread.
   absl::Status Flush(std::chrono::milliseconds timeout = std::chrono::hours(24));
+
+  // Cancels the stream: messages without confirm are answered with CANCELLED, CLOSED, their fate
+  // unknown; those who wait in Publish or Flush get that, too. Flush first to avoid it. REQUIRES:
+  // not on the I/O thread.
+  void Close();
 
   // The broker holds publishers now.
   bool blocked() const;
