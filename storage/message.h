@@ -80,6 +80,10 @@ struct Message : RefCounted {
 
 using MessagePtr = RefPtr<const Message>;
 
+// About how much memory it takes, in bytes: body, names, properties, headers and history, with what
+// the allocator adds. For limits, not for accounts: shared parts count each time.
+size_t MemoryOf(const Message& message);
+
 // Same content, wherever the two objects live.
 bool SameMessage(const Message& a, const Message& b);
 

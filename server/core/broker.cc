@@ -49,6 +49,9 @@ void Broker::Impl::Step(int64_t now_ms, Command command, Effects& effects) {
   RunTimers();
   FinishStep();
   out_ = nullptr;
+#ifndef NDEBUG
+  CheckInvariants();
+#endif
 }
 
 void Broker::Impl::FinishStep() {

@@ -46,7 +46,7 @@ struct Usage {
   uint64_t delayed_messages = 0;
   uint64_t unsettled_messages = 0;
   uint64_t held_messages = 0;  // published by transactions that aren't durable yet
-  uint64_t body_bytes = 0;  // of messages in queues, each body once
+  uint64_t memory_bytes = 0;  // about what messages and their entries in queues take
   uint64_t pending_records = 0;     // not yet taken by TakeBatch
   uint64_t pending_body_bytes = 0;  // their bodies
   uint64_t in_flight_batches = 0;   // taken, not yet durable

@@ -132,8 +132,9 @@ void Broker::Impl::Discard(Queue& queue, Entry& entry, Ledger::Left left) {
 void Broker::Impl::Free(Entry& entry) {
   QueuedMessage* message = entry.message;
   entries_.Delete(&entry);
+  usage_.memory_bytes -= sizeof(Entry);
   if (--message->entries > 0) return;
-  usage_.body_bytes -= message->message->body.size();
+  usage_.memory_bytes -= message->memory_bytes;
   messages_.Delete(message);
 }
 

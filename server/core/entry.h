@@ -16,6 +16,7 @@ struct QueuedMessage {
   storage::MessagePtr message;
   uint32_t entries = 0;          // in all queues
   uint32_t durable_entries = 0;  // of these, how many the journal has or is about to have
+  uint32_t memory_bytes = 0;     // about what it takes, without its entries
   // Where its record stands in the ledger's open batch; only valid while open_lsn is that batch's.
   uint32_t open_slot = 0;
   storage::Lsn open_lsn;

@@ -261,6 +261,7 @@ Broker::Impl::Admission Broker::Impl::Admit(const std::vector<Queue*>& routed,
 
 Entry* Broker::Impl::MakeEntry(QueuedMessage& message, const Queue& queue, int64_t due_at_ms) {
   Entry* entry = entries_.New();
+  usage_.memory_bytes += sizeof(Entry);
   entry->message = &message;
   ++message.entries;
   entry->position = message.id.value;
@@ -280,11 +281,12 @@ void Broker::Impl::Enqueue(storage::MessagePtr message, const std::vector<Queue*
                            int64_t due_at_ms, PublisherId publisher, uint64_t sequence,
                            Join join) {
   WARREN_CHECK(!queues.empty());
-  usage_.body_bytes += message->body.size();
   usage_.enqueued_total += queues.size();
   QueuedMessage& queued = *messages_.New();
   queued.id = {NextId()};
+  queued.memory_bytes = static_cast<uint32_t>(storage::MemoryOf(*message));
   queued.message = std::move(message);
+  usage_.memory_bytes += queued.memory_bytes;
 
   std::vector<Entry*> entries;
   entries.reserve(queues.size());

@@ -127,7 +127,8 @@ absl::Status Broker::Impl::RestoreOne(storage::MessagePublished&& r) {
   queued.id = r.id;
   queued.message = std::move(r.message);
   queued.durable_entries = static_cast<uint32_t>(r.entries.size());
-  usage_.body_bytes += queued.message->body.size();
+  queued.memory_bytes = static_cast<uint32_t>(storage::MemoryOf(*queued.message));
+  usage_.memory_bytes += queued.memory_bytes;
   usage_.recovered_total += r.entries.size();
   for (const storage::EntryFacts& facts : r.entries) {
     Queue& queue = *queues_.at(facts.queue);
