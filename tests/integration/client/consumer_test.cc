@@ -198,11 +198,13 @@ TEST_F(ConsumerTest, CallbacksGetAllMessagesAndSettleThem) {
 }
 
 // Goal: messages that nobody fetches stay in the broker, and closing doesn't wait for them.
+// Method: publish 125 MiB, far more than prefetch, transport and client hold together.
 TEST_F(ConsumerTest, ASlowReaderCanBeClosedWithFramesUnread) {
   DeclareQueue("orders");
   ConsumerOptions options;
   options.subscribe.set_queue("orders");
   options.subscribe.set_auto_ack(true);
+  options.subscribe.set_prefetch_bytes(4 << 20);
   auto consumer = Consumer::Open(*connection_, std::move(options));
   ASSERT_TRUE(consumer.ok()) << consumer.status();
   const auto publisher = OpenPublisher();
