@@ -73,8 +73,8 @@ absl::Status BrokerProcess::AwaitReady() {
     http_address_ = WordAfter(said.substr(line), "http=");
     return absl::OkStatus();
   }
-  return absl::UnavailableError("the broker ended at once, or doesn't listen after 30 s; it said: " +
-                                said);
+  return absl::UnavailableError(
+      "the broker ended at once, or doesn't listen after 30 s; it said: " + said);
 }
 
 void BrokerProcess::Kill() {

@@ -56,7 +56,8 @@ void PrintTable(const Result& result) {
   std::printf("%-12s  %10.0f msg/s\n", "consumed", result.consumed_per_s);
   PrintLatency("confirm", result.confirm_latency);
   PrintLatency("end to end", result.end_to_end_latency);
-  std::printf("%-12s  %llu published, %llu confirmed, %llu refused, %llu consumed, %llu redelivered\n",
+  std::printf("%-12s  %llu published, %llu confirmed, %llu refused, %llu consumed, "
+              "%llu redelivered\n",
               "in all", static_cast<unsigned long long>(result.published),
               static_cast<unsigned long long>(result.confirmed),
               static_cast<unsigned long long>(result.refused),

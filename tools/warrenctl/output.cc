@@ -38,8 +38,10 @@ std::string Cell(const Json& value) {
 }
 
 size_t Width(const std::string& text) {
-  return static_cast<size_t>(std::count_if(
-      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  const auto begins_character = [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  };
+  return static_cast<size_t>(std::count_if(text.begin(), text.end(), begins_character));
 }
 
 void PrintTable(std::ostream& out, const Json& rows) {
@@ -166,7 +168,9 @@ Json DeliveryToJson(const v1::Delivery& delivery) {
   json["routing_key"] = delivery.routing_key();
   json["redelivered"] = delivery.redelivered();
   json["delivery_count"] = delivery.delivery_count();
-  if (delivery.has_published_at()) json["published_at"] = TimeUtil::ToString(delivery.published_at());
+  if (delivery.has_published_at()) {
+    json["published_at"] = TimeUtil::ToString(delivery.published_at());
+  }
   json["persistent"] = message.delivery_mode() == v1::DELIVERY_MODE_PERSISTENT;
   json["priority"] = message.priority();
   if (message.has_expiration()) json["expiration"] = TimeUtil::ToString(message.expiration());

@@ -24,7 +24,8 @@ absl::StatusOr<google::protobuf::Duration> ParseDuration(std::string_view text) 
                      duration >= absl::ZeroDuration() && duration != absl::InfiniteDuration() &&
                      absl::Trunc(duration, absl::Milliseconds(1)) == duration;
   if (!valid) {
-    return Invalid("duration", text, "a number and a unit in whole milliseconds: 500ms, 10s, 1h30m");
+    return Invalid("duration", text,
+                   "a number and a unit in whole milliseconds: 500ms, 10s, 1h30m");
   }
   return google::protobuf::util::TimeUtil::MillisecondsToDuration(
       absl::ToInt64Milliseconds(duration));

@@ -54,7 +54,8 @@ struct Connection::Stubs {
 absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(ConnectionOptions options) {
   auto credentials =
       options.credentials != nullptr ? options.credentials : grpc::InsecureChannelCredentials();
-  auto channel = grpc::CreateCustomChannel(options.address, credentials, ChannelArgumentsFor(options));
+  auto channel =
+      grpc::CreateCustomChannel(options.address, credentials, ChannelArgumentsFor(options));
   const auto deadline = std::chrono::system_clock::now() + options.connect_timeout;
   if (!channel->WaitForConnected(deadline)) {
     return MakeError(absl::StatusCode::kUnavailable, kUnavailable,

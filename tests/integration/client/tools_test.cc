@@ -61,11 +61,13 @@ TEST_F(ToolsTest, AFirstMessageGoesThereAndBack) {
 TEST_F(ToolsTest, RoutesByBindingsOfEveryKind) {
   EXPECT_EQ(Ctl({"exchange", "declare", "logs", "--type", "topic"}).exit_code, 0);
   EXPECT_EQ(Ctl({"exchange", "declare", "audit", "--type", "headers"}).exit_code, 0);
-  for (const char* queue : {"errors", "eu"}) EXPECT_EQ(Ctl({"queue", "declare", queue}).exit_code, 0);
+  for (const char* queue : {"errors", "eu"}) {
+    EXPECT_EQ(Ctl({"queue", "declare", queue}).exit_code, 0);
+  }
   EXPECT_EQ(Ctl({"binding", "add", "logs", "errors", "--key", "*.error.#"}).exit_code, 0);
   EXPECT_EQ(Ctl({"binding", "add", "logs", "audit", "--to-exchange", "--key", "#"}).exit_code, 0);
-  EXPECT_EQ(Ctl({"binding", "add", "audit", "eu", "--arg", "region=eu", "--arg", "n:int=3"}).exit_code,
-            0);
+  EXPECT_EQ(
+      Ctl({"binding", "add", "audit", "eu", "--arg", "region=eu", "--arg", "n:int=3"}).exit_code, 0);
   EXPECT_EQ(Ctl({"publish", "--exchange", "logs", "--key", "db.error.disk", "--header", "region=eu",
                  "--header", "n:int=3", "full"})
                 .exit_code,
@@ -80,8 +82,8 @@ TEST_F(ToolsTest, QueueOptionsReachTheBroker) {
   EXPECT_EQ(Ctl({"queue", "declare", "jobs", "--durable", "--ttl", "1h", "--expires", "24h",
                  "--max-length", "10", "--max-length-bytes", "1000", "--overflow", "reject-publish",
                  "--dead-letter-exchange", "dlx", "--dead-letter-routing-key", "dead",
-                 "--max-priority", "5", "--retry-max-attempts", "3", "--retry-initial-backoff", "2s",
-                 "--retry-multiplier", "3", "--retry-max-backoff", "1m", "--retry-jitter", "0.1",
+                 "--max-priority", "5", "--retry-max-attempts", "3",
+                 "--retry-initial-backoff", "2s", "--retry-multiplier", "3", "--retry-max-backoff", "1m", "--retry-jitter", "0.1",
                  "--dedup-window", "5m"})
                 .exit_code,
             0);
