@@ -14,6 +14,7 @@
 
 #include <unistd.h>
 
+#include "server/api/library_log.h"
 #include "server/api/server.h"
 #include "server/config/config.h"
 #include "server/config/version.h"
@@ -75,7 +76,7 @@ int Serve(const warren::config::Config& config) {
   absl::Status ended;
   {
     warren::runtime::Loop loop((*server)->queue(), broker, **journal, stats,
-                               {.flow = {.body_bytes = config.memory_limit},
+                               {.flow = {.memory_bytes = config.memory_limit},
                                 .shutdown = {.drain_timeout_ms = config.drain_timeout_ms}});
     stalls.Attach(loop);
     for (const std::string& name : config.virtual_hosts) {
@@ -102,6 +103,7 @@ int main(int argc, char** argv) {
   if (const int* exit_code = std::get_if<int>(&parsed)) return *exit_code;
   const auto& config = std::get<warren::config::Config>(parsed);
   warren::runtime::StartLog(config.log_level, isatty(STDERR_FILENO) == 0);
+  warren::api::RouteLibraryLogs();
   Log(LogLevel::kInfo, "starting",
       {{"version", warren::config::kVersion}, {"storage", config.storage}});
   return Serve(config);

@@ -165,8 +165,6 @@ class ConsumeStream final : public Stream, public runtime::ConsumerSink {
       written_up_to_ = delivery.tag;
       deliveries_.pop_front();
     }
-    (auto_ack_ ? loop().stats().messages_pushed_auto : loop().stats().messages_pushed_manual)
-        .Add(count);
     grpc::ByteBuffer buffer = Serialize(response);
     if (bytes > kMaxScratchBytes) response.Clear();
     return buffer;

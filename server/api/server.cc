@@ -24,6 +24,9 @@ constexpr int kKeepaliveTimeMs = 20'000;
 constexpr int kKeepaliveTimeoutMs = 10'000;
 constexpr int kMinPingIntervalMs = 5'000;
 
+// Calls of one connection; what is above waits at the client.
+constexpr int kMaxCallsOfAConnection = 10'000;
+
 // Room above the limit of a body, so that a message somewhat too large fails alone, as an entry
 // with a typed error, and a batch of messages up to the limit passes.
 int MaxReceiveBytes(size_t max_message_bytes) {
@@ -49,6 +52,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Listen(const ServerOptions& opti
   server->queue_ = builder.AddCompletionQueue();
   builder.SetMaxReceiveMessageSize(MaxReceiveBytes(options.max_message_bytes));
   builder.SetMaxSendMessageSize(-1);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxCallsOfAConnection);
   // A second broker on the same port is an error, not a silent share of its connections.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTimeMs);

@@ -1,4 +1,5 @@
 // Get, Ack, Commit.
+#include <string>
 #include <utility>
 #include <variant>
 
@@ -12,6 +13,14 @@
 
 namespace warren::api {
 namespace {
+
+// Leases are of many callers, so "everything up to" one of them would be settled for others, too.
+absl::Status CheckNamesLeases(const std::string& consumer, const core::Settlement& settlement) {
+  if (!consumer.empty() || !settlement.up_to) return absl::OkStatus();
+  return InvalidField("up_to_delivery_tag", "SETTLEMENT_INVALID",
+                      "up_to_delivery_tag needs the consumer's name; leases made by Get are "
+                      "settled one by one, in delivery_tags");
+}
 
 struct Get {
   using Request = v1::GetRequest;
@@ -68,6 +77,9 @@ struct Ack {
     if (absl::Status s = CheckName("consumer", request.consumer()); !s.ok()) return s;
     auto settlements = ToSettlements(request.settlements());
     if (!settlements.ok()) return settlements.status();
+    for (const core::Settlement& settlement : *settlements) {
+      if (absl::Status s = CheckNamesLeases(request.consumer(), settlement); !s.ok()) return s;
+    }
     return core::Ack{.request = id,
                      .virtual_host = VirtualHostName(request.virtual_host()),
                      .consumer_name = request.consumer(),
@@ -87,6 +99,8 @@ struct Commit {
   static constexpr auto kRequest = &RawBrokerService::RequestCommit;
   static constexpr bool kHeld = true;
   static constexpr bool kDelivers = true;
+
+  static bool FinishesWork(const Request& request) { return request.settlements_size() > 0; }
 
   static absl::StatusOr<core::Command> ToCommand(Api& api, Request& request, core::RequestId id) {
     if (absl::Status s = CheckName("virtual_host", request.virtual_host()); !s.ok()) return s;
@@ -113,6 +127,9 @@ struct Commit {
       if (!settlement.ok()) {
         return WithMetadata(settlement.status(), "settlement",
                             std::to_string(command.settlements.size()));
+      }
+      if (absl::Status s = CheckNamesLeases(proto.consumer(), *settlement); !s.ok()) {
+        return WithMetadata(s, "settlement", std::to_string(command.settlements.size()));
       }
       command.settlements.push_back({proto.consumer(), *std::move(settlement)});
     }

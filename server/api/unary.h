@@ -7,6 +7,9 @@
 //   static constexpr bool kDelivers;  // refused once the broker is draining
 //   static absl::StatusOr<core::Command> ToCommand(Api&, Request&, core::RequestId);
 //   static void SetResponse(core::Replied&, Response&);
+// and, if some of its requests are the way out of what holds publishers,
+//   static bool FinishesWork(const Request&);  // settles what was delivered: not refused while
+//                                              // the broker drains, held for the journal alone
 #pragma once
 
 #include <grpcpp/support/async_unary_call.h>
@@ -32,6 +35,7 @@ class UnaryCall final : public Call, public runtime::CallSink {
     if (!arrived) co_return;
     Serve(api).Detach();
     call.Arrived();
+    call.Read();
     while (call.MustWait()) co_await call.wake_.Wait();
     call.Submit();
     while (call.AwaitsReply()) co_await call.wake_.Wait();
@@ -46,25 +50,34 @@ class UnaryCall final : public Call, public runtime::CallSink {
     if (request_id_) loop().registry().Remove(request_id_);
   }
 
+  void Read() {
+    status_ = Parse(request_, message_.emplace());
+    request_.Clear();
+  }
+
+  bool FinishesWork() const {
+    if constexpr (requires { Rpc::FinishesWork(*message_); }) return Rpc::FinishesWork(*message_);
+    return false;
+  }
+
   bool MustWait() {
-    return Rpc::kHeld && loop().flow().held() && !gone() && Refusal().ok();
+    if (!Rpc::kHeld || !status_.ok() || gone() || !Refusal().ok()) return false;
+    return FinishesWork() ? loop().flow().holds_settling() : loop().flow().held();
   }
 
   // Why the call isn't taken at all.
   absl::Status Refusal() {
     if (!stopped().ok()) return stopped();
-    return Rpc::kDelivers ? loop().shutdown().stopping() : loop().shutdown().ended();
+    return Rpc::kDelivers && !FinishesWork() ? loop().shutdown().stopping()
+                                             : loop().shutdown().ended();
   }
 
   void Submit() {
-    status_ = Refusal();
+    if (status_.ok()) status_ = Refusal();
     if (gone() || !status_.ok()) return;
-    typename Rpc::Request request;
-    status_ = Parse(request_, request);
-    request_.Clear();
-    if (!status_.ok()) return;
     request_id_ = loop().registry().Add(*this);
-    absl::StatusOr<core::Command> command = Rpc::ToCommand(api(), request, request_id_);
+    absl::StatusOr<core::Command> command = Rpc::ToCommand(api(), *message_, request_id_);
+    message_.reset();
     if (command.ok()) {
       submitted_ = true;
       loop().Submit(*std::move(command));
@@ -97,6 +110,7 @@ class UnaryCall final : public Call, public runtime::CallSink {
   void Wake() override { wake_.Set(); }
 
   grpc::ByteBuffer request_;
+  std::optional<typename Rpc::Request> message_;  // until it is a command
   grpc::ServerAsyncResponseWriter<grpc::ByteBuffer> responder_;
   runtime::Event wake_;
   core::RequestId request_id_;

@@ -58,19 +58,21 @@ void AddOptions(CLI::App& app, Config& config, std::string& log_level) {
       ->envname("WARREN_STORAGE")
       ->type_name("URL");
   app.add_option("--memory-limit", config.memory_limit,
-                 "Bytes of message bodies above which publishers are held until consumers catch "
-                 "up; K, M, G or KiB, MiB, GiB. Default: 60 % of the machine's or container's "
-                 "memory. Set too high, the system may kill the broker")
+                 "Bytes of queued messages above which publishers are held until consumers catch "
+                 "up; K, M, G or KiB, MiB, GiB (all powers of 1024). The default is 60 % of the "
+                 "machine's or container's memory. Set too high, the system may kill the broker")
       ->envname("WARREN_MEMORY_LIMIT")
       ->type_name("SIZE")
-      ->transform(CLI::AsSizeValue(false))
-      ->check(CLI::PositiveNumber);
+      ->transform(CLI::AsSizeValue(false).description(""))
+      ->check(CLI::PositiveNumber.description(""))
+      ->default_str("60 %");
   app.add_option("--max-message-bytes", config.max_message_bytes,
-                 "Largest body of a message; larger ones are refused (default 16 MiB)")
+                 "Largest body of a message, up to 512 MiB; larger ones are refused")
       ->envname("WARREN_MAX_MESSAGE_BYTES")
       ->type_name("SIZE")
-      ->transform(CLI::AsSizeValue(false))
-      ->check(CLI::Range(uint64_t{1}, kMaxMessageBytesLimit));
+      ->transform(CLI::AsSizeValue(false).description(""))
+      ->check(CLI::Range(uint64_t{1}, kMaxMessageBytesLimit).description(""))
+      ->default_str("16MiB");
   app.add_option("--virtual-host", config.virtual_hosts,
                  "A virtual host to create at start beside \"/\"; may be repeated")
       ->envname("WARREN_VIRTUAL_HOST")
@@ -80,15 +82,16 @@ void AddOptions(CLI::App& app, Config& config, std::string& log_level) {
   const std::map<std::string, int64_t> units = {{"ms", 1}, {"s", 1'000}, {"m", 60'000}};
   app.add_option("--drain-timeout", config.drain_timeout_ms,
                  "How long a stopping broker waits for consumers to settle what they have; ms, s "
-                 "or m (default 10s). What is unsettled then is delivered again after the next "
+                 "or m. What is unsettled then is delivered again after the next "
                  "start")
       ->envname("WARREN_DRAIN_TIMEOUT")
       ->type_name("TIME")
       ->transform(CLI::AsNumberWithUnit(
           units, CLI::AsNumberWithUnit::Options(CLI::AsNumberWithUnit::UNIT_REQUIRED |
                                                 CLI::AsNumberWithUnit::CASE_SENSITIVE),
-          "TIME"))
-      ->check(CLI::NonNegativeNumber);
+          "TIME").description(""))
+      ->check(CLI::NonNegativeNumber.description(""))
+      ->default_str("10s");
   app.add_option("--log-level", log_level, "debug, info, warning or error; logs go to standard error")
       ->envname("WARREN_LOG_LEVEL")
       ->type_name("LEVEL")

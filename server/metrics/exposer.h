@@ -23,10 +23,17 @@ class Exposer {
   static absl::StatusOr<std::unique_ptr<Exposer>> Listen(const std::string& address,
                                                          const runtime::Stats& stats,
                                                          ExposerFacts facts);
-  virtual ~Exposer() = default;
+  ~Exposer();
 
   // HOST:PORT, with the port that was bound.
-  virtual std::string address() const = 0;
+  const std::string& address() const { return address_; }
+
+ private:
+  class Impl;
+  Exposer(std::string address, std::unique_ptr<Impl> impl);
+
+  const std::string address_;
+  const std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace warren::metrics

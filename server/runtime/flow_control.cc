@@ -55,8 +55,8 @@ HoldReason FlowControl::Reason(const core::Usage& usage) {
   const bool bytes_wait = Mark(journal_busy_, usage.pending_body_bytes, limits_.pending_body_bytes,
                                limits_.pending_body_bytes / 2);
   journal_busy_ = records_wait || bytes_wait;
-  memory_full_ = Mark(memory_full_, usage.body_bytes, limits_.body_bytes,
-                      limits_.body_bytes - limits_.body_bytes / 8);
+  memory_full_ = Mark(memory_full_, usage.memory_bytes, limits_.memory_bytes,
+                      limits_.memory_bytes - limits_.memory_bytes / 8);
   if (shutting_down_) return HoldReason::kShuttingDown;
   if (stalled_) return HoldReason::kStorage;
   if (memory_full_) return HoldReason::kMemory;
@@ -71,7 +71,7 @@ std::string FlowControl::Describe(HoldReason reason) const {
     case HoldReason::kJournalBusy:
       return "the store is slower than the publishers; publishing goes on as it catches up";
     case HoldReason::kMemory:
-      return absl::StrCat("message bodies fill the memory limit of ", limits_.body_bytes,
+      return absl::StrCat("messages fill the memory limit of ", limits_.memory_bytes,
                           " bytes; consume, delete or expire messages, or raise --memory-limit");
     case HoldReason::kStorage:
       return absl::StrCat("the store can't go on for now: ", stalled_.value_or(""));

@@ -3,7 +3,8 @@
 //
 // Publishers are held while more records wait for the journal than it should take at once, while
 // the journal can't go on, while bodies fill the memory that they may have, and from the moment the
-// broker is to stop. Consumers and settlements always go on: they are the way out.
+// broker is to stop. Consumers and settlements always go on: they are the way out. Transactions
+// that settle go on as well, unless it is the journal that can take no more.
 //
 // A mark that was passed holds until a lower one is reached, so that publishers aren't stopped and
 // started message by message. A busy journal is normal under load and mostly over in milliseconds;
@@ -29,7 +30,7 @@ std::string_view HoldReasonName(HoldReason reason);
 struct FlowLimits {
   uint64_t pending_records = 200'000;                 // waiting for the journal
   uint64_t pending_body_bytes = uint64_t{64} << 20;   // of these records
-  uint64_t body_bytes = uint64_t{1} << 40;            // of all messages in queues
+  uint64_t memory_bytes = uint64_t{1} << 40;         // of all messages in queues
   int64_t announce_after_ms = 100;                    // for kJournalBusy; others at once
 };
 
@@ -53,6 +54,11 @@ class FlowControl {
 
   // Whether publishes have to wait.
   bool held() const { return hold_ != HoldReason::kNone; }
+  // Whether transactions that settle have to wait: what fills the memory, or keeps the broker from
+  // stopping, goes away with them.
+  bool holds_settling() const {
+    return hold_ == HoldReason::kJournalBusy || hold_ == HoldReason::kStorage;
+  }
   HoldReason reason() const { return hold_; }
 
   // What publishers are to be told now; kNone: that they may go on.

@@ -36,7 +36,9 @@ Loop::Loop(grpc::CompletionQueue& queue, core::Broker& broker, storage::Journal&
       writer_(std::make_unique<JournalWriter>(
           journal, stats, [this](storage::Lsn lsn, absl::Status status) {
             inbox_.Post(JournalDone{lsn, std::move(status)});
-          })) {}
+          })) {
+  UpdateStats();
+}
 
 Loop::~Loop() {
   inbox_.Close();
@@ -56,8 +58,10 @@ void Loop::Turn(Listener& listener) {
   if (const auto deadline = broker_.NextDeadline(); deadline && NowMs() >= *deadline) {
     Submit(core::Tick{});
   }
+  KickJournal();
   UpdateFlow();
   ready_.Run();
+  // What the calls that went on have published needn't wait for the next turn.
   KickJournal();
   Advance(listener);
   UpdateStats();
@@ -71,10 +75,11 @@ void Loop::TakeCompletions() {
   auto status = queue_.AsyncNext(&tag, &ok, may_sleep ? NextWake() : kNoWait);
   if (armed && !inbox_.Disarm()) wake_up_underway_ = true;
   TakeMail();
+  const auto until = std::chrono::steady_clock::now() + options_.turn_time;
   for (int events = 1; status == grpc::CompletionQueue::GOT_EVENT; ++events) {
     Completion::FromTag(tag)->Complete(ok);
     TakeMail();
-    if (events >= options_.events_per_turn) break;
+    if (events >= options_.events_per_turn || std::chrono::steady_clock::now() >= until) break;
     status = queue_.AsyncNext(&tag, &ok, kNoWait);
   }
 }
@@ -208,18 +213,7 @@ void Loop::EndQueue() {
 }
 
 void Loop::UpdateStats() {
-  const core::Usage& usage = broker_.usage();
-  stats_.ready_messages.Set(usage.ready_messages);
-  stats_.delayed_messages.Set(usage.delayed_messages);
-  stats_.unsettled_messages.Set(usage.unsettled_messages);
-  stats_.body_bytes.Set(usage.body_bytes);
-  stats_.pending_records.Set(usage.pending_records);
-  stats_.pending_body_bytes.Set(usage.pending_body_bytes);
-  stats_.queues.Set(usage.queues);
-  stats_.exchanges.Set(usage.exchanges);
-  stats_.bindings.Set(usage.bindings);
-  stats_.consumers.Set(usage.consumers);
-  stats_.publishers.Set(usage.publishers);
+  stats_.usage.Set(broker_.usage());
   stats_.publishers_held.Set(flow_.held() ? 1 : 0);
   stats_.hold_reason.Set(static_cast<uint64_t>(flow_.reason()));
 }

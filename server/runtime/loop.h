@@ -41,8 +41,11 @@ namespace warren::runtime {
 struct LoopOptions {
   FlowLimits flow;
   ShutdownOptions shutdown;
-  // Completions carried out before the calls may write and the journal gets its batch.
+  // A turn carries out completions up to this number or for this long, whichever comes first; then
+  // the calls may write and the journal gets its batch. More makes larger frames and batches, and
+  // adds latency when the broker is busy.
   int events_per_turn = 64;
+  std::chrono::microseconds turn_time{1000};
 };
 
 class Loop {

@@ -38,7 +38,6 @@ absl::Status Recover(storage::Journal& journal, core::Broker& broker, Stats& sta
 
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::steady_clock::now() - start);
-  stats.recovered_messages.Set(messages);
   stats.recovery_millis.Set(static_cast<uint64_t>(took.count()));
   Log(LogLevel::kInfo, "recovered",
       {{"messages", std::to_string(messages)},

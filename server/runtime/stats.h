@@ -6,8 +6,12 @@
 
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <tuple>
+
+#include "server/core/broker.h"
 
 namespace warren::runtime {
 
@@ -46,32 +50,35 @@ class HistogramCells {
   Cell sum_nanos_;
 };
 
+// The broker's own sums, as they were after the last turn. Each number is right; two of them may be
+// from different turns.
+class UsageCells {
+ public:
+  void Set(const core::Usage& usage) {
+    const auto numbers = std::bit_cast<Numbers>(usage);
+    for (size_t i = 0; i < numbers.size(); ++i) cells_[i].Set(numbers[i]);
+  }
+  core::Usage Get() const {
+    Numbers numbers;
+    for (size_t i = 0; i < numbers.size(); ++i) numbers[i] = cells_[i].value();
+    return std::bit_cast<core::Usage>(numbers);
+  }
+
+ private:
+  using Numbers = std::array<uint64_t, sizeof(core::Usage) / sizeof(uint64_t)>;
+  std::array<Cell, std::tuple_size_v<Numbers>> cells_;
+};
+
 struct Stats {
-  // Counters, by the loop.
+  // By the loop.
+  UsageCells usage;
+  Cell publishers_held;  // 1 while they are
+  Cell hold_reason;      // a HoldReason
   Cell messages_received;
   Cell messages_accepted;
   Cell messages_duplicate;
   Cell messages_unroutable;
   Cell messages_rejected;
-  Cell messages_pushed_manual;
-  Cell messages_pushed_auto;
-  Cell messages_pulled_manual;
-  Cell messages_pulled_auto;
-
-  // The state after the last turn, by the loop.
-  Cell ready_messages;
-  Cell delayed_messages;
-  Cell unsettled_messages;
-  Cell body_bytes;
-  Cell pending_records;
-  Cell pending_body_bytes;
-  Cell queues;
-  Cell exchanges;
-  Cell bindings;
-  Cell consumers;
-  Cell publishers;
-  Cell publishers_held;  // 1 while they are
-  Cell hold_reason;      // a HoldReason
 
   // By the journal writer.
   Cell batches_written;
@@ -80,7 +87,6 @@ struct Stats {
                                      0.05, 0.1, 0.25, 0.5, 1, 5}};
 
   // Before the first turn.
-  Cell recovered_messages;
   Cell recovery_millis;
 };
 

@@ -20,6 +20,7 @@ namespace warren::api {
 inline constexpr size_t kMaxNameBytes = 255;
 inline constexpr size_t kMaxHeaderBytes = size_t{64} << 10;
 inline constexpr int kMaxBatchEntries = 10'000;
+inline constexpr size_t kMaxTagsInFrame = 65'536;  // no consumer has more unsettled
 inline constexpr int64_t kMaxDurationMs = int64_t{100} * 365 * 24 * 3600 * 1000 +
                                           int64_t{25} * 24 * 3600 * 1000;  // 100 years
 inline constexpr int64_t kMaxDeduplicationWindowMs = int64_t{7} * 24 * 3600 * 1000;

@@ -54,7 +54,14 @@ absl::StatusOr<std::vector<core::Settlement>> ToSettlements(
     const google::protobuf::RepeatedPtrField<v1::Settlement>& protos) {
   std::vector<core::Settlement> settlements;
   settlements.reserve(protos.size());
+  size_t tags = 0;
   for (const v1::Settlement& proto : protos) {
+    tags += 1 + static_cast<size_t>(proto.delivery_tags_size());
+    if (tags > kMaxTagsInFrame) {
+      return InvalidField("settlements", kReason,
+                          absl::StrCat("the frame settles more than ", kMaxTagsInFrame,
+                                       " deliveries; split it, or use up_to_delivery_tag"));
+    }
     auto settlement = ToSettlement(proto);
     if (!settlement.ok()) return settlement.status();
     settlements.push_back(*std::move(settlement));

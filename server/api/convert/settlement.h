@@ -14,6 +14,7 @@ namespace warren::api {
 // other than RETRY, nothing settled at all.
 absl::StatusOr<core::Settlement> ToSettlement(const v1::Settlement& proto);
 
+// All of a frame; over 65,536 tags and settlements together: the same error.
 absl::StatusOr<std::vector<core::Settlement>> ToSettlements(
     const google::protobuf::RepeatedPtrField<v1::Settlement>& protos);
 

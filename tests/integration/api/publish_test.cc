@@ -45,7 +45,7 @@ TEST_F(PublishTest, EachMessageOfAStreamIsConfirmedAndAHalfClosedOneEndsWithOk) 
   EXPECT_FALSE(publisher->Read(&response));
   const grpc::Status status = publisher->Finish();
   EXPECT_TRUE(status.ok()) << status.error_message();
-  EXPECT_TRUE(Eventually([&] { return stats_.publishers.value() == 0; }));
+  EXPECT_TRUE(Eventually([&] { return stats_.usage.Get().publishers == 0; }));
 }
 
 TEST_F(PublishTest, ABadEntryOfABatchFailsAlone) {
@@ -118,7 +118,7 @@ TEST_F(PublishTest, ClientsThatVanishAtAnyPointLeaveNothingBehind) {
     for (int b = 0; b < i % 5; ++b) publisher->Write(Batch(1 + b * 10, 10, "q", true));
     publisher.context->TryCancel();
   }
-  EXPECT_TRUE(Eventually([&] { return stats_.publishers.value() == 0; }));
+  EXPECT_TRUE(Eventually([&] { return stats_.usage.Get().publishers == 0; }));
   EXPECT_TRUE(Stop().ok());
 }
 
@@ -151,7 +151,7 @@ TEST_F(PublishTest, PublishersAreHeldWhileTheStoreStallsAndToldSo) {
 }
 
 TEST_F(PublishTest, AFullMemoryHoldsPublishersUntilConsumersCatchUp) {
-  Start({.flow = {.body_bytes = 1000}});
+  Start({.flow = {.memory_bytes = 1000}});
   DeclareQueue("q");
   Publish("q", 11, std::string(100, 'x'));
   Open<PublisherStream> publisher = OpenPublisher();
@@ -167,7 +167,7 @@ TEST_F(PublishTest, AFullMemoryHoldsPublishersUntilConsumersCatchUp) {
 }
 
 TEST_F(PublishTest, AHeldCallWhoseDeadlinePassesIsNeverApplied) {
-  Start({.flow = {.body_bytes = 1000}});
+  Start({.flow = {.memory_bytes = 1000}});
   DeclareQueue("q");
   Publish("q", 11, std::string(100, 'x'));
   v1::PublishRequest request;
@@ -191,7 +191,7 @@ TEST_F(PublishTest, AHeldCallWhoseDeadlinePassesIsNeverApplied) {
   ASSERT_TRUE(stub().PurgeQueue(Context().get(), purge, &purged).ok());
   EXPECT_EQ(purged.message_count(), 11u);
   Publish("q", 1);
-  EXPECT_TRUE(Eventually([&] { return stats_.ready_messages.value() == 1; }));
+  EXPECT_TRUE(Eventually([&] { return stats_.usage.Get().ready_messages == 1; }));
 }
 
 TEST_F(PublishTest, AFailingJournalEndsTheBrokerAndReleasesNothing) {

@@ -44,6 +44,14 @@ TEST(Settlement, WhatMakesNoSenseIsRefused) {
   }
 }
 
+TEST(Settlement, AFrameSettlesNoMoreThanAConsumerCanHave) {
+  v1::Settle frame;
+  *frame.add_settlements() = Ack(1);
+  EXPECT_TRUE(ToSettlements(frame.settlements()).ok());
+  for (uint64_t tag = 0; tag < 65'536; ++tag) frame.mutable_settlements(0)->add_delivery_tags(tag);
+  EXPECT_EQ(ErrorInfoOf(ToSettlements(frame.settlements()).status()).reason, "SETTLEMENT_INVALID");
+}
+
 TEST(Prefetch, ZeroIsTheDefaultAndTheLimitIs65535) {
   EXPECT_EQ(ToPrefetch(0, 0)->messages, 1000u);
   EXPECT_EQ(ToPrefetch(0, 0)->bytes, uint64_t{64} << 20);

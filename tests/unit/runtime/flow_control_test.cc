@@ -7,7 +7,7 @@ namespace {
 
 constexpr FlowLimits kLimits{.pending_records = 100,
                              .pending_body_bytes = 1000,
-                             .body_bytes = 8000,
+                             .memory_bytes = 8000,
                              .announce_after_ms = 100};
 
 core::Usage Pending(uint64_t records, uint64_t bytes = 0) {
@@ -58,18 +58,18 @@ TEST(FlowControl, AShortBusyPhaseIsNeverAnnounced) {
 
 TEST(FlowControl, MemoryIsAnnouncedAtOnceAndFreedBelowSevenEighths) {
   FlowControl flow(kLimits);
-  EXPECT_TRUE(flow.Update(0, {.body_bytes = 8001}));
+  EXPECT_TRUE(flow.Update(0, {.memory_bytes = 8001}));
   EXPECT_EQ(flow.announced().reason, HoldReason::kMemory);
   EXPECT_NE(flow.announced().message.find("8000"), std::string::npos);
-  flow.Update(0, {.body_bytes = 7001});
+  flow.Update(0, {.memory_bytes = 7001});
   EXPECT_TRUE(flow.held());
-  flow.Update(0, {.body_bytes = 7000});
+  flow.Update(0, {.memory_bytes = 7000});
   EXPECT_FALSE(flow.held());
 }
 
 TEST(FlowControl, TheMostUrgentReasonCounts) {
   FlowControl flow(kLimits);
-  const core::Usage full{.body_bytes = 9000, .pending_records = 101};
+  const core::Usage full{.memory_bytes = 9000, .pending_records = 101};
   flow.Update(0, full);
   EXPECT_EQ(flow.reason(), HoldReason::kMemory);
   flow.SetStalled("no space left on device");
@@ -82,6 +82,20 @@ TEST(FlowControl, TheMostUrgentReasonCounts) {
   flow.ClearStalled();
   flow.Update(0, {});
   EXPECT_EQ(flow.reason(), HoldReason::kShuttingDown);
+}
+
+TEST(FlowControl, TransactionsThatSettleWaitForTheJournalAlone) {
+  FlowControl flow(kLimits);
+  flow.Update(0, {.memory_bytes = 9000});
+  EXPECT_TRUE(flow.held() && !flow.holds_settling());
+  flow.Update(0, Pending(101));
+  EXPECT_TRUE(flow.holds_settling());
+  flow.SetStalled("no space left on device");
+  flow.Update(0, {});
+  EXPECT_TRUE(flow.holds_settling());
+  flow.SetShuttingDown();
+  flow.Update(0, {});
+  EXPECT_TRUE(flow.held() && !flow.holds_settling());
 }
 
 TEST(FlowControl, ReasonsHaveTheNamesOfTheApi) {
