@@ -41,7 +41,7 @@ lint: test-tools ## Check layering, tidiness, documents and the proto files, wit
 	@$(VENV)/bin/pytest -q tests/checks --build $(BUILD)
 
 .PHONY: prove
-prove: build test-tools ## Prove in full what the three applications promise: crashes, rates, delays (6 minutes).
+prove: build test-tools ## Prove in full what the three applications promise: crashes, rates, delays (5 minutes).
 	@WARREN_BINARY=$(abspath $(BUILD))/bin/warren $(VENV)/bin/pytest -q -s tests/proofs --full $(ARGS)
 
 .PHONY: asan
