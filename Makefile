@@ -19,7 +19,7 @@ CLIENT_FILES := $(shell find clients/python proto -type f -not -path '*/__pycach
 
 .PHONY: help
 help: ## List the commands.
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
 .PHONY: run
 run: build ## Build and start the broker: gRPC on 127.0.0.1:7171, HTTP on 127.0.0.1:7172, data in ./data. More flags: ARGS="…".
@@ -43,6 +43,15 @@ lint: test-tools ## Check layering, tidiness, documents and the proto files, wit
 .PHONY: prove
 prove: build test-tools ## Prove in full what the three applications promise: crashes, rates, delays (5 minutes).
 	@WARREN_BINARY=$(abspath $(BUILD))/bin/warren $(VENV)/bin/pytest -q -s tests/proofs --full $(ARGS)
+
+.PHONY: torture
+torture: export ROUNDS ?= 20
+torture: build test-tools ## Kill the broker 20 times under load and look for losses; ROUNDS=…, MINUTES=…, SEED=….
+	@WARREN_BINARY=$(abspath $(BUILD))/bin/warren $(VENV)/bin/pytest -q -s tests/torture $(ARGS)
+
+.PHONY: bench-recovery
+bench-recovery: build test-tools ## Measure the start on an empty store and after a crash with 1,000,000 messages in it.
+	@WARREN_BINARY=$(abspath $(BUILD))/bin/warren $(VENV)/bin/python tests/bench/recovery.py $(MESSAGES) $(BYTES)
 
 .PHONY: asan
 asan: dependencies ## Run the C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer (long).

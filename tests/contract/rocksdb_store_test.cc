@@ -80,6 +80,14 @@ std::vector<fs::path> FilesOf(const fs::path& directory) {
   return files;
 }
 
+// Text that no compression shortens.
+std::string RandomText(uint64_t seed, size_t size) {
+  Random random(seed);
+  std::string text(size, '\0');
+  for (char& c : text) c = static_cast<char>(random());
+  return text;
+}
+
 class RocksDbStore : public ::testing::Test {
  protected:
   RocksDbStore() : seed_(TestSeed()), trace_(__FILE__, __LINE__, SeedTrace(seed_)) {}
@@ -355,6 +363,39 @@ TEST_F(RocksDbStore, FullDiskIsSatOutAndNothingIsLostOrDoubled) {
   const auto recovered = Restart(live());
   ASSERT_TRUE(recovered.ok()) << recovered.status();
   EXPECT_TRUE(SameState(*recovered, Emitted(state_)));
+}
+
+// A gibibyte of messages passes by one that stays.
+TEST_F(RocksDbStore, SpaceComesBackAlthoughOneMessageStays) {
+  constexpr int kBatches = 1024;
+  constexpr int kMessagesPerBatch = 64;
+  constexpr uint64_t kMostBytes = uint64_t{640} << 20;
+  const QueueId queue{1};
+  auto message = MakeRef<Message>();
+  message->body = SharedString(RandomText(seed_, 16 << 10));
+  const auto journal = OpenOrFail(live());
+  ASSERT_TRUE(journal->Append({.lsn = {1},
+                               .records = {QueueDeclared{.id = queue, .name = "q"},
+                                           MessagePublished{{2}, message, {{.queue = queue}}}}})
+                  .ok());
+  uint64_t next_id = 3;
+  for (int i = 0; i < kBatches; ++i) {
+    Batch batch{.lsn = {static_cast<uint64_t>(i) + 2}};
+    for (int m = 0; m < kMessagesPerBatch; ++m, ++next_id) {
+      batch.records.push_back(MessagePublished{{next_id}, message, {{.queue = queue}}});
+      if (i > 0) {
+        batch.records.push_back(EntryRemoved{{next_id - kMessagesPerBatch}, queue, true});
+      }
+    }
+    ASSERT_TRUE(journal->Append(batch).ok());
+  }
+  uint64_t bytes = 0;
+  for (const fs::path& file : FilesOf(live())) {
+    std::error_code gone;
+    const uint64_t size = fs::file_size(file, gone);
+    if (!gone) bytes += size;
+  }
+  EXPECT_LT(bytes, kMostBytes);
 }
 
 TEST_F(RocksDbStore, LongTroubleIsToldOnceAndEndsWhenItIsOver) {
