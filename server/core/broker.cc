@@ -41,6 +41,30 @@ std::vector<EntryView> Broker::ListEntries(storage::QueueId queue) const {
 }
 void Broker::CheckInvariants() const { impl_->CheckInvariants(); }
 
+// The slabs want back what they gave out: entries, and with them the messages.
+Broker::Impl::~Impl() {
+  const auto free_all = [this](EntryList& list) {
+    while (Entry* entry = list.front()) {
+      list.Remove(entry);
+      Free(*entry);
+    }
+  };
+  for (const auto& [id, consumer] : consumers_) free_all(consumer->unsettled);
+  for (const auto& [id, queue] : queues_) {
+    free_all(queue->leased);
+    for (Entry* entry : queue->TakeHeld(queue->held_count())) Free(*entry);
+    while (Entry* entry = queue->ready().head()) {
+      queue->Take(*entry);
+      Free(*entry);
+    }
+    while (!queue->deadlines().empty()) {  // delayed ones: the ready ones are gone
+      Entry* entry = queue->deadlines().front();
+      queue->Take(*entry);
+      Free(*entry);
+    }
+  }
+}
+
 void Broker::Impl::Step(int64_t now_ms, Command command, Effects& effects) {
   now_ms_ = std::max(now_ms_, now_ms);
   timed_budget_ = kTimedPerStep;

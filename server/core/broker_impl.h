@@ -31,6 +31,7 @@ namespace warren::core {
 class Broker::Impl {
  public:
   explicit Impl(BrokerOptions options) : options_(options), random_(options.seed) {}
+  ~Impl();
 
   // recovery.cc
   absl::Status Restore(storage::Record record, int64_t now_ms);
