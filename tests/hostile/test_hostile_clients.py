@@ -201,7 +201,10 @@ def test_calls_held_past_their_deadline_leave_nothing(small: WarrenProcess) -> N
     with warren.connect(small.grpc, timeout=60) as connection, Wire(small.grpc) as wire:
         connection.declare_queue("full", durable=False)
         blocked = threading.Event()
-        publisher = connection.publisher(on_blocked=lambda why: why and blocked.set())
+        # A small window, so that what is left of it has room once the queue is empty.
+        publisher = connection.publisher(
+            max_unconfirmed=100, on_blocked=lambda why: why and blocked.set()
+        )
         stop = threading.Event()
         flooding = threading.Thread(target=flood, args=(publisher, "full", stop))
         flooding.start()

@@ -13,6 +13,7 @@ from __future__ import annotations
 import itertools
 import random
 import threading
+import time
 import traceback
 from typing import Callable, Optional
 
@@ -26,6 +27,7 @@ DEAD_LETTERS = {"work": "dead"}
 PADDING = b"." * 200
 
 WAIT_S = 0.2  # between two looks at whether to stop
+LOOK_S = 0.25  # between two looks at whether all is settled
 ANSWER_S = 60.0
 
 
@@ -106,18 +108,24 @@ class Load:
             )
 
     def finish(self, settled: Callable[[], bool], timeout: float) -> None:
-        """Has everything confirmed, consumed and settled; then all threads end."""
+        """Has everything confirmed, consumed and settled; then all threads end.
+
+        Gives up when nothing happens for `timeout` seconds.
+        """
         with self._changed:
             self._last_round = True
             self._changed.notify_all()
         for thread in self._producers:
             thread.join(timeout)
-        with self._changed:
-            done = self._changed.wait_for(
-                lambda: not any(t.is_alive() for t in self._producers) and settled(), timeout
-            )
-        if not done:
-            self._accounts.violated(f"not all was confirmed and settled within {timeout:g} s")
+        # Looking costs time that the consumers need: seldom, and in vain only while nothing moves.
+        ends, seen = time.monotonic() + timeout, -1
+        while any(t.is_alive() for t in self._producers) or not settled():
+            if self._accounts.delivered != seen:
+                ends, seen = time.monotonic() + timeout, self._accounts.delivered
+            if time.monotonic() > ends:
+                self._accounts.violated(f"nothing came for {timeout:g} s, and not all is settled")
+                break
+            self._stop.wait(LOOK_S)
         self._stop.set()
         for thread in self._consumers:
             thread.join(ANSWER_S)

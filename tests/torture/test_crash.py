@@ -46,7 +46,7 @@ def test_nothing_confirmed_is_lost_and_nothing_settled_comes_back(broker: Warren
         if accounts.violations:
             break
 
-    load.finish(lambda: not accounts.owed() and all_empty(broker), PROGRESS_S)
+    load.finish(lambda: all_empty(broker) and not accounts.owed(), PROGRESS_S)
     violations = accounts.balance()
     violations += left_after_a_last_crash(broker)
     print(accounts.summary())
