@@ -4,8 +4,17 @@
 #include <prometheus/exposer.h>
 #include <prometheus/metric_family.h>
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
 #include <exception>
 #include <limits>
+#include <memory>
+#include <stop_token>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -174,16 +183,45 @@ class Collector final : public prometheus::Collectable {
 
 }  // namespace
 
+namespace {
+
+// Connects to this machine's port and hangs up.
+void Knock(uint16_t port) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return;
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(port);
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  // Where it listens elsewhere only, stopping takes its two seconds.
+  static_cast<void>(connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof(to)));
+  close(fd);
+}
+
+}  // namespace
+
 class Exposer::Impl {
  public:
   Impl(const std::string& address, const runtime::Stats& stats, ExposerFacts facts)
       : collector_(std::make_shared<Collector>(stats, std::move(facts))),
-        exposer_(address, kThreads) {
-    exposer_.RegisterCollectable(collector_);
+        exposer_(std::make_unique<prometheus::Exposer>(address, kThreads)) {
+    exposer_->RegisterCollectable(collector_);
+  }
+
+  // The HTTP library looks whether it is to stop only when a connection comes, or after two seconds.
+  ~Impl() {
+    const uint16_t port = static_cast<uint16_t>(this->port());
+    const std::jthread waker([port](const std::stop_token& stopped) {
+      while (!stopped.stop_requested()) {
+        Knock(port);
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      }
+    });
+    exposer_.reset();
   }
 
   int port() const {
-    const std::vector<int> ports = exposer_.GetListeningPorts();
+    const std::vector<int> ports = exposer_->GetListeningPorts();
     return ports.empty() ? 0 : ports.front();
   }
 
@@ -191,7 +229,7 @@ class Exposer::Impl {
   static constexpr size_t kThreads = 2;
 
   const std::shared_ptr<Collector> collector_;  // the exposer holds it weakly
-  prometheus::Exposer exposer_;
+  std::unique_ptr<prometheus::Exposer> exposer_;
 };
 
 absl::StatusOr<std::unique_ptr<Exposer>> Exposer::Listen(const std::string& address,

@@ -18,6 +18,9 @@
 
 namespace warren::sim {
 
+inline constexpr char kHost[] = "/";
+inline constexpr char kFanout[] = "all";  // an exchange that leads to several queues
+
 class World {
  public:
   explicit World(uint64_t seed);
