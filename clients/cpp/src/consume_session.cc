@@ -179,7 +179,8 @@ void Consumer::Session::OnRead(grpc::ByteBuffer frame) {
       cancelled_ = response.cancelled();
       return;
     case v1::ConsumeResponse::kDrained:
-      drained_ = true;
+      // A stopping broker says so unasked; why the consumer ends comes when it does.
+      drained_ = draining_;
       return changed_.notify_all();
     case v1::ConsumeResponse::FRAME_NOT_SET:
       violation_ = MakeError(absl::StatusCode::kInternal, kProtocol,
