@@ -7,6 +7,12 @@
 #include "server/core/broker_impl.h"
 
 namespace warren::core {
+namespace {
+
+// Bodies in the answer to one Get; one larger message may pass alone.
+constexpr uint64_t kGetBytesMax = uint64_t{32} << 20;
+
+}  // namespace
 
 // ---- Subscribing ----
 
@@ -151,15 +157,18 @@ void Broker::Impl::Handle(Get& c) {
 
 void Broker::Impl::RunGet(Queue& queue, const Get& c) {
   GetResult result;
+  uint64_t bytes = 0;
   while (result.deliveries.size() < c.max_messages && !stopping_) {
     Entry* entry = queue.ready().head();
     if (entry == nullptr || timed_budget_ == 0) break;
+    if (bytes > 0 && bytes + entry->body_bytes() > kGetBytesMax) break;
     Take(queue, *entry);
     if (entry->expires_at_ms != 0 && entry->expires_at_ms <= now_ms_) {
       --timed_budget_;
       Kill(queue, *entry, storage::DeathReason::kExpired);
       continue;
     }
+    bytes += entry->body_bytes();
     result.deliveries.push_back(HandOut(queue, *entry, ++last_lease_));
     queue.leased.PushBack(entry);
     Lease& lease = leases_[last_lease_];
