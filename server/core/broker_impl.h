@@ -138,6 +138,10 @@ class Broker::Impl {
   absl::StatusOr<Exchange*> FindTarget(VirtualHost& host, const storage::Message& message);
   int64_t DueAt(const Exchange* exchange, const Publication& publication) const;
   bool IsRepeat(const std::optional<MessageIdWindow>& seen, const storage::Message& message) const;
+  // Enters the message's id, if it has one, into a window; `record` names the window's owner, which
+  // is durable or not. Until when the id is seen then; 0: nothing was entered.
+  int64_t Remember(std::optional<MessageIdWindow>& seen, const storage::Message& message,
+                   bool durable, storage::MessageIdSeen record);
   void MarkSeen(Exchange& exchange, const storage::Message& message);
   void MarkSeen(Queue& queue, const storage::Message& message);
   // What became of a message on its way into queues.
@@ -198,6 +202,9 @@ class Broker::Impl {
                             std::vector<SettleFailure>& failures);
   std::optional<Held> FindHeld(VirtualHost& host, Consumer* consumer, DeliveryTag tag);
   absl::Status UnknownTag(const VirtualHost& host, const Consumer* consumer, DeliveryTag tag) const;
+  // What follows for queues once a batch of settlements is through; only then, so that what was
+  // requeued is back in its order before the next delivery.
+  void AfterSettling(const std::vector<Queue*>& touched);
   // Takes it from its holder; the entry is the caller's then.
   void Release(const Held& held);
   // `left`: what an end without a trace counts as; kElsewhere if it is part of a transaction.

@@ -196,25 +196,26 @@ bool Broker::Impl::IsRepeat(const std::optional<MessageIdWindow>& seen,
          seen->Contains(message.properties->message_id, now_ms_);
 }
 
+int64_t Broker::Impl::Remember(std::optional<MessageIdWindow>& seen, const storage::Message& message,
+                               bool durable, storage::MessageIdSeen record) {
+  if (!seen || !message.properties || message.properties->message_id.empty()) return 0;
+  record.message_id = message.properties->message_id;
+  if (!seen->Add(record.message_id, now_ms_, &record.until_ms)) return 0;
+  const int64_t until_ms = record.until_ms;
+  if (durable && message.persistent) ledger_.Append(std::move(record));
+  return until_ms;
+}
+
 void Broker::Impl::MarkSeen(Exchange& exchange, const storage::Message& message) {
-  if (!exchange.seen || !message.properties || message.properties->message_id.empty()) return;
-  const std::string& id = message.properties->message_id;
-  int64_t until_ms = 0;
-  if (!exchange.seen->Add(id, now_ms_, &until_ms)) return;
-  if (exchange.options.durable && message.persistent) {
-    ledger_.Append(storage::MessageIdSeen{exchange.id, {}, id, until_ms});
-  }
+  const int64_t until_ms =
+      Remember(exchange.seen, message, exchange.options.durable, {.exchange = exchange.id});
+  if (until_ms == 0) return;
   timers_.GoOffBy(exchange.timer, TimerKind::kExchange, exchange.id.value, until_ms);
 }
 
 void Broker::Impl::MarkSeen(Queue& queue, const storage::Message& message) {
-  if (!queue.seen || !message.properties || message.properties->message_id.empty()) return;
-  const std::string& id = message.properties->message_id;
-  int64_t until_ms = 0;
-  if (!queue.seen->Add(id, now_ms_, &until_ms)) return;
-  if (queue.durable() && message.persistent) {
-    ledger_.Append(storage::MessageIdSeen{{}, queue.id, id, until_ms});
-  }
+  const int64_t until_ms = Remember(queue.seen, message, queue.durable(), {.queue = queue.id});
+  if (until_ms == 0) return;
   timers_.GoOffBy(queue.timer, TimerKind::kQueue, queue.id.value, until_ms);
 }
 

@@ -56,13 +56,16 @@ std::vector<SettleFailure> Broker::Impl::SettleAll(VirtualHost& host, Consumer* 
       SettleOne(held, settlement, Ledger::Left::kForGood);
     }
   }
-  // Only now, so that what was requeued is back in its order before the next delivery.
+  AfterSettling(touched);
+  return failures;
+}
+
+void Broker::Impl::AfterSettling(const std::vector<Queue*>& touched) {
   for (Queue* queue : touched) {
     Dispatch(*queue);
     EnforceLength(*queue);
     SetQueueTimer(*queue);
   }
-  return failures;
 }
 
 std::vector<Broker::Impl::Held> Broker::Impl::Resolve(VirtualHost& host, Consumer* consumer,

@@ -156,11 +156,7 @@ void Broker::Impl::Apply(Transaction& transaction) {
     if (publish.exchange != nullptr) MarkSeen(*publish.exchange, message);
     Enqueue(publish.message, publish.queues, publish.due_at_ms, PublisherId(), 0, Join::kHeld);
   }
-  for (Queue* queue : touched) {
-    Dispatch(*queue);
-    EnforceLength(*queue);
-    SetQueueTimer(*queue);
-  }
+  AfterSettling(touched);
 }
 
 }  // namespace warren::core
