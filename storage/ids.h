@@ -29,4 +29,8 @@ using MessageId = StrongId<struct MessageIdTag>;
 // Number of a batch in the journal: batch n is durable only if all before it are.
 using Lsn = StrongId<struct LsnTag>;
 
+// Where a message that memory has no room for lies in the spill; see storage/spill. Of this run
+// only: nothing durable.
+using SpillHandle = StrongId<struct SpillHandleTag>;
+
 }  // namespace warren::storage
