@@ -26,6 +26,7 @@ MAY_INCLUDE = [
     ("storage/memory/**", [*STORAGE, "storage/memory/**"]),
     ("storage/rocksdb/**", [*STORAGE, "storage/rocksdb/**"]),
     ("storage/postgres/**", [*STORAGE, "storage/postgres/**"]),
+    ("storage/spill/**", [*STORAGE, "storage/spill/**"]),
     ("storage/**", ["storage/**"]),
     ("server/base/**", ["server/base/**"]),
     ("server/core/**", CORE),
