@@ -34,6 +34,8 @@ void Broker::Step(int64_t now_ms, Command command, Effects& effects) {
 std::optional<int64_t> Broker::NextDeadline() const { return impl_->NextDeadline(); }
 bool Broker::HasPendingRecords() const { return impl_->ledger().HasPending(); }
 storage::Batch Broker::TakeBatch() { return impl_->ledger().Take(); }
+bool Broker::HasPageWork() const { return impl_->HasPageWork(); }
+PageWork Broker::TakePageWork() { return impl_->TakePageWork(); }
 const Usage& Broker::usage() const { return impl_->usage(); }
 std::vector<QueueView> Broker::ListQueues() const { return impl_->ListQueues(); }
 std::vector<EntryView> Broker::ListEntries(storage::QueueId queue) const {
@@ -53,6 +55,10 @@ Broker::Impl::~Impl() {
   for (const auto& [id, queue] : queues_) {
     free_all(queue->leased);
     for (Entry* entry : queue->TakeHeld(queue->held_count())) Free(*entry);
+    while (Entry* entry = queue->dying().front()) {
+      queue->TakeDying();
+      Free(*entry);
+    }
     while (Entry* entry = queue->ready().head()) {
       queue->Take(*entry);
       Free(*entry);
@@ -128,6 +134,7 @@ void Broker::Impl::CarryOut(Waiting waiting) {
     const auto it = consumers_.find(open->consumer);
     if (it == consumers_.end()) return;
     it->second->open = true;
+    it->second->queue->look_ahead_in = 0;
     it->second->queue->available.Update(*it->second, /*served=*/false);
     Dispatch(*it->second->queue);
   } else {
@@ -240,7 +247,7 @@ void Broker::Impl::RunQueueTimer(Queue& queue) {
 
 void Broker::Impl::SetQueueTimer(Queue& queue) {
   int64_t at_ms = TimerState::kOff;
-  if (!queue.deadlines().empty()) at_ms = queue.deadlines().front_ms();
+  if (!queue.deadlines().empty() && !HasManyDying(queue)) at_ms = queue.deadlines().front_ms();
   if (queue.options.expires_ms && queue.consumers.empty()) {
     at_ms = std::min(at_ms, queue.last_used_ms + *queue.options.expires_ms);
   }

@@ -27,6 +27,7 @@
 #include "server/core/command.h"
 #include "server/core/effect.h"
 #include "server/core/inspection.h"
+#include "server/core/paging.h"
 #include "storage/record.h"
 
 namespace warren::core {
@@ -36,6 +37,12 @@ struct BrokerOptions {
   uint64_t seed = 0;
   // A producer id that published nothing for so long is forgotten, with its last sequence.
   int64_t producer_expiry_ms = int64_t{7} * 24 * 3600 * 1000;
+  // While Usage::memory_bytes is above this, messages that aren't needed soon leave memory. 0: never.
+  uint64_t page_out_above_bytes = 0;
+  // What is kept in memory ahead of a queue's consumers, in messages and in bytes of their bodies.
+  // Fetching takes some milliseconds; so many small messages are delivered in about ten.
+  uint32_t page_window_messages = 2'048;
+  uint64_t page_window_bytes = uint64_t{8} << 20;
 };
 
 // Sums over the whole broker, kept up to date by each step; O(1) to read. "Messages" are copies:
@@ -46,7 +53,9 @@ struct Usage {
   uint64_t delayed_messages = 0;
   uint64_t unsettled_messages = 0;
   uint64_t held_messages = 0;  // published by transactions that aren't durable yet
+  uint64_t dying_messages = 0;  // on their way to a dead-letter exchange, by way of memory
   uint64_t memory_bytes = 0;  // about what messages and their entries in queues take
+  uint64_t paged_messages = 0;  // whose content is in the spill; each counts once
   uint64_t pending_records = 0;     // not yet taken by TakeBatch
   uint64_t pending_body_bytes = 0;  // their bodies
   uint64_t in_flight_batches = 0;   // taken, not yet durable
@@ -80,7 +89,8 @@ class Broker {
   Broker(const Broker&) = delete;
   Broker& operator=(const Broker&) = delete;
 
-  // ---- Recovery: any number of Restore, then FinishRecovery, then steps. ----
+  // ---- Recovery: any number of Restore, then FinishRecovery, then steps. In between, page work
+  // may be carried out and reported (Step with Paged) as it comes up. ----
 
   // Takes one live record, in the order in which Journal::Recover yields them.
   // DATA_LOSS if it contradicts what came before (such as a binding of an unknown queue).
@@ -104,6 +114,11 @@ class Broker {
   // The batch must be made durable, and Durable be reported, in order.
   // REQUIRES: HasPendingRecords().
   storage::Batch TakeBatch();
+
+  // Whether TakePageWork would give something.
+  bool HasPageWork() const;
+  // Messages that are to leave memory or come back, since the last call; see paging.h.
+  PageWork TakePageWork();
 
   const Usage& usage() const;
 

@@ -1,8 +1,8 @@
 // The broker's state and the handlers of its commands; inside of broker.h.
 //
 // One class, since a step may touch everything; one file an idea: topology.cc, publishing.cc,
-// delivery.cc, consuming.cc, settling.cc, transactions.cc, dead_lettering.cc, recovery.cc,
-// invariants.cc, and broker.cc for the step itself and time.
+// delivery.cc, consuming.cc, settling.cc, transactions.cc, dead_lettering.cc, paging.cc,
+// recovery.cc, invariants.cc, and broker.cc for the step itself and time.
 //
 // A step is: the handler; then, until nothing is left, dead letters find their queues and what the
 // ledger has released is carried out.
@@ -16,6 +16,7 @@
 #include <random>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -41,6 +42,8 @@ class Broker::Impl {
   void Step(int64_t now_ms, Command command, Effects& effects);
   std::optional<int64_t> NextDeadline() const { return timers_.Next(); }
   Ledger& ledger() { return ledger_; }
+  bool HasPageWork() const { return !page_work_.empty(); }
+  PageWork TakePageWork() { return std::exchange(page_work_, {}); }
   const Usage& usage();
 
   // inspection.cc
@@ -158,6 +161,7 @@ class Broker::Impl {
   enum class Join : uint8_t { kNow, kHeld };
   void Enqueue(storage::MessagePtr message, const std::vector<Queue*>& queues, int64_t due_at_ms,
                PublisherId publisher, uint64_t sequence, Join join);
+  void SetContent(QueuedMessage& queued, storage::MessagePtr message);
   Entry* MakeEntry(QueuedMessage& message, const Queue& queue, int64_t due_at_ms);
 
   // ---- Delivery (delivery.cc) ----
@@ -189,7 +193,7 @@ class Broker::Impl {
   void RemoveConsumer(Consumer& consumer);
   // Takes it out of all tables; it holds nothing any more.
   void ForgetConsumer(Consumer& consumer);
-  void RunGet(Queue& queue, const Get& c);
+  void RunGet(Queue& queue, Get c);
 
   // ---- Settling (settling.cc) ----
   void Handle(Settle&);
@@ -223,11 +227,32 @@ class Broker::Impl {
   absl::Status Prepare(const TransactionSettlement& settlement, Transaction& transaction);
   void Apply(Transaction& transaction);
 
+  // ---- Paging (paging.cc) ----
+  void Handle(Paged&);
+  void HasLeft(const PagedOut& out);
+  // The queue has consumers, and what joins it now is among the next that they get.
+  bool WantsSoon(const Queue& queue) const;
+  bool IsShortOfMemory() const;
+  void SendAway(QueuedMessage& message);
+  // Makes sure that the content is in memory, or asks for it; the queue goes on when it has come.
+  void Fetch(const Queue& queue, QueuedMessage& message);
+  // Fetches what will be delivered soon; O(1) amortised over deliveries.
+  void LookAhead(Queue& queue);
+  // The other way round, for a queue without consumers.
+  void SendAheadAway(Queue& queue);
+  // Nobody needs the content any more.
+  void ForgetPage(const QueuedMessage& message);
+  // What the queue has waited for is in memory.
+  void GoOn(Queue& queue);
+
   // ---- Dead letters (dead_lettering.cc) ----
-  // The entry, taken out of its queue's lists, dies: it goes to the dead-letter exchange, or is
-  // dropped and counts as `left`.
+  // The entry, taken out of its queue's lists, dies: it goes to the dead-letter exchange, if need
+  // be when its content is back in memory; or is dropped and counts as `left`.
   void Kill(Queue& queue, Entry& entry, storage::DeathReason reason,
             Ledger::Left left = Ledger::Left::kForGood);
+  void Die(Queue& queue, Entry& entry, storage::DeathReason reason, Ledger::Left left);
+  // So many wait for their content that no more should die of old age for now.
+  static bool HasManyDying(const Queue& queue);
   void DeadLetter(const Queue& queue, const storage::Message& message,
                   storage::DeathReason reason);
   void RouteDeadLetter(VirtualHost& host, const storage::MessagePtr& message);
@@ -261,6 +286,15 @@ class Broker::Impl {
   std::map<ConsumerId, std::unique_ptr<Consumer>> consumers_;
   std::map<uint64_t, Lease> leases_;  // by tag
   uint64_t last_lease_ = 0;
+  // Messages that the spill is asked to take or to give back, until it answers.
+  struct Moving {
+    QueuedMessage* message = nullptr;
+    std::vector<storage::QueueId> waiting;  // for it to come
+  };
+  absl::flat_hash_map<storage::MessageId, Moving> moving_;  // looked up, never walked
+  PageWork page_work_;
+  int64_t page_out_again_ms_ = 0;
+
   std::vector<storage::QueueId> was_served_;  // when the last run ended; during recovery only
   absl::flat_hash_map<PublisherId, Publisher> publishers_;  // looked up, never walked
   Producers producers_;

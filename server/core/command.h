@@ -215,6 +215,26 @@ struct Commit {
   std::vector<TransactionSettlement> settlements;
 };
 
+// ---- Paging ----
+
+// A message was written to the spill, or couldn't be: `page` is none then, and it stays in memory.
+struct PagedOut {
+  storage::MessageId id;
+  storage::SpillHandle page;
+};
+
+// A message has been read back.
+struct PagedIn {
+  storage::MessageId id;
+  storage::MessagePtr content;
+};
+
+// What became of page work; see paging.h.
+struct Paged {
+  std::vector<PagedOut> out;
+  std::vector<PagedIn> in;
+};
+
 // ---- The world ----
 
 // Time has passed; NextDeadline() may have come.
@@ -235,7 +255,7 @@ struct FinishShutdown {};
 using Command =
     std::variant<DeclareVirtualHost, DeclareExchange, DeleteExchange, DeclareQueue, DeleteQueue,
                  PurgeQueue, Bind, Unbind, OpenPublisher, Publish, ClosePublisher, Subscribe, Settle,
-                 HandedOver, SetPrefetch, DrainConsumer, CloseConsumer, Get, Ack, Commit, Tick,
+                 HandedOver, SetPrefetch, DrainConsumer, CloseConsumer, Get, Ack, Commit, Paged, Tick,
                  Durable, BeginShutdown, FinishShutdown>;
 
 }  // namespace warren::core

@@ -128,6 +128,7 @@ void Broker::Impl::RemoveConsumer(Consumer& consumer) {
     RemoveQueue(queue, "deleted with its last consumer");
     return;
   }
+  SendAheadAway(queue);
   StopServing(queue);
   SetQueueTimer(queue);
   Dispatch(queue);
@@ -149,21 +150,31 @@ void Broker::Impl::Handle(Get& c) {
   Queue& queue = **found;
   queue.last_used_ms = now_ms_;
   if (EnsureServing(queue)) {
-    RunGet(queue, c);
+    RunGet(queue, std::move(c));
   } else {
     ledger_.Wait(ResumeGet{std::move(c)});
   }
 }
 
-void Broker::Impl::RunGet(Queue& queue, const Get& c) {
+void Broker::Impl::RunGet(Queue& queue, Get c) {
   GetResult result;
   uint64_t bytes = 0;
   while (result.deliveries.size() < c.max_messages && !stopping_) {
     Entry* entry = queue.ready().head();
     if (entry == nullptr || timed_budget_ == 0) break;
     if (bytes > 0 && bytes + entry->body_bytes() > kGetBytesMax) break;
+    const bool expired = entry->expires_at_ms != 0 && entry->expires_at_ms <= now_ms_;
+    if (!expired) {
+      LookAhead(queue);
+      if (!entry->in_memory()) {
+        Fetch(queue, *entry->message);
+        if (!result.deliveries.empty()) break;
+        queue.waiting_gets.push_back(std::move(c));
+        return;
+      }
+    }
     Take(queue, *entry);
-    if (entry->expires_at_ms != 0 && entry->expires_at_ms <= now_ms_) {
+    if (expired) {
       --timed_budget_;
       Kill(queue, *entry, storage::DeathReason::kExpired);
       continue;

@@ -10,9 +10,27 @@
 #include "server/core/dead_letter.h"
 
 namespace warren::core {
+namespace {
+
+constexpr uint64_t kDyingMax = 4'096;
+
+}  // namespace
 
 void Broker::Impl::Kill(Queue& queue, Entry& entry, storage::DeathReason reason,
                         Ledger::Left left) {
+  const bool must_wait = !entry.in_memory() || !queue.dying().empty();
+  if (!queue.options.dead_letter_exchange || !must_wait) {
+    return Die(queue, entry, reason, left);
+  }
+  ++usage_.dying_messages;
+  queue.AddDying(entry, reason);
+  Fetch(queue, *entry.message);
+}
+
+bool Broker::Impl::HasManyDying(const Queue& queue) { return queue.dying_count() >= kDyingMax; }
+
+void Broker::Impl::Die(Queue& queue, Entry& entry, storage::DeathReason reason,
+                       Ledger::Left left) {
   switch (reason) {
     case storage::DeathReason::kRejected:
       ++usage_.rejected_total;

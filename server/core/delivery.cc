@@ -35,7 +35,8 @@ void Broker::Impl::Dispatch(Queue& queue) {
     Entry* entry = queue.ready().head();
     if (entry == nullptr) return;
     if (entry->expires_at_ms != 0 && entry->expires_at_ms < now_ms_) {
-      if (timed_budget_ == 0) return;  // the queue's timer is due, and goes on from here
+      // The queue's timer is due, and goes on from here.
+      if (timed_budget_ == 0 || HasManyDying(queue)) return;
       --timed_budget_;
       Take(queue, *entry);
       Kill(queue, *entry, storage::DeathReason::kExpired);
@@ -43,6 +44,8 @@ void Broker::Impl::Dispatch(Queue& queue) {
     }
     Consumer* consumer = queue.available.NextWithRoomFor(entry->body_bytes());
     if (consumer == nullptr) return;
+    LookAhead(queue);
+    if (!entry->in_memory()) return Fetch(queue, *entry->message);
     Deliver(queue, *entry, *consumer);
   }
 }
@@ -58,6 +61,7 @@ void Broker::Impl::Deliver(Queue& queue, Entry& entry, Consumer& consumer) {
 }
 
 Delivery Broker::Impl::HandOut(Queue& queue, Entry& entry, uint64_t tag) {
+  Fetch(queue, *entry.message);  // it stays in memory, if it was about to leave
   Delivery delivery{.tag = {tag},
                     .message = entry.message->message,
                     .redelivered = entry.redelivered || entry.delivery_count > 0,
@@ -74,7 +78,7 @@ Delivery Broker::Impl::HandOut(Queue& queue, Entry& entry, uint64_t tag) {
 
 void Broker::Impl::ExpireDue(Queue& queue) {
   while (timed_budget_ > 0 && !queue.deadlines().empty() &&
-         queue.deadlines().front_ms() <= now_ms_) {
+         queue.deadlines().front_ms() <= now_ms_ && !HasManyDying(queue)) {
     --timed_budget_;
     Entry* entry = queue.deadlines().front();
     const bool is_due = entry->state == EntryState::kDelayed && entry->due_at_ms <= now_ms_;
@@ -134,7 +138,8 @@ void Broker::Impl::Free(Entry& entry) {
   entries_.Delete(&entry);
   usage_.memory_bytes -= sizeof(Entry);
   if (--message->entries > 0) return;
-  usage_.memory_bytes -= message->memory_bytes;
+  ForgetPage(*message);
+  usage_.memory_bytes -= sizeof(QueuedMessage) + (message->in_memory() ? message->memory_bytes : 0);
   messages_.Delete(message);
 }
 

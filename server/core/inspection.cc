@@ -14,6 +14,7 @@ EntryView View(const Entry& entry, EntryPlace place) {
           .expires_at_ms = entry.expires_at_ms,
           .due_at_ms = place == EntryPlace::kDelayed ? entry.due_at_ms : 0,
           .delivery_count = entry.delivery_count,
+          .durable = entry.durable,
           .redelivered = entry.redelivered || entry.delivery_count > 0};
 }
 
@@ -32,6 +33,7 @@ std::vector<QueueView> Broker::Impl::ListQueues() const {
                      .delayed = queue->delayed_count(),
                      .unsettled = queue->unsettled_count(),
                      .held = queue->held_count(),
+                     .dying = queue->dying_count(),
                      .consumers = queue->consumers.size()});
   }
   return views;
@@ -60,6 +62,7 @@ std::vector<EntryView> Broker::Impl::ListEntries(storage::QueueId id) const {
   }
   add_all(queue.leased, EntryPlace::kUnsettled);
   add_all(queue.held(), EntryPlace::kHeld);
+  add_all(queue.dying(), EntryPlace::kDying);
   return views;
 }
 

@@ -11,13 +11,23 @@ struct Counted {
   uint64_t delayed = 0;
   uint64_t unsettled = 0;
   uint64_t held = 0;
+  uint64_t dying = 0;
 };
 
 void CheckEntry(const Queue& queue, const Entry& entry, EntryState state) {
   WARREN_CHECK(entry.state == state);
   WARREN_CHECK(entry.message != nullptr && entry.message->entries > 0);
   WARREN_CHECK(entry.priority <= queue.options.max_priority);
-  WARREN_CHECK(!entry.durable || (queue.durable() && entry.content().persistent));
+  WARREN_CHECK(!entry.durable || queue.durable());
+  const Residence residence = entry.message->residence;
+  const bool in_memory = residence != Residence::kAway && residence != Residence::kComing;
+  WARREN_CHECK(entry.in_memory() == in_memory);
+  if (!in_memory) {
+    WARREN_CHECK(state != EntryState::kUnsettled);
+    return;
+  }
+  WARREN_CHECK(entry.body_bytes() == entry.content().body.size());
+  WARREN_CHECK(!entry.durable || entry.content().persistent);
   WARREN_CHECK(!entry.claimed);
 }
 
@@ -65,6 +75,14 @@ Counted CheckQueue(const Queue& queue) {
     CheckEntry(queue, *e, EntryState::kHeld);
     ++counted.held;
   }
+  for (const Entry* e = queue.dying().front(); e != nullptr; e = e->next) {
+    CheckEntry(queue, *e, EntryState::kDying);
+    WARREN_CHECK(queue.options.dead_letter_exchange);
+    ++counted.dying;
+  }
+  // The first to die has to be waited for, or it would be dead.
+  const Entry* first = queue.dying().front();
+  WARREN_CHECK(first == nullptr || first->message->residence == Residence::kComing);
   for (const auto& [id, consumer] : queue.consumers) {
     WARREN_CHECK(consumer->queue == &queue && consumer->id == id);
     uint64_t bytes = 0;
@@ -81,6 +99,7 @@ Counted CheckQueue(const Queue& queue) {
   WARREN_CHECK(counted.delayed == queue.delayed_count());
   WARREN_CHECK(counted.unsettled == queue.unsettled_count());
   WARREN_CHECK(counted.held == queue.held_count());
+  WARREN_CHECK(counted.dying == queue.dying_count());
   return counted;
 }
 
@@ -97,11 +116,13 @@ void Broker::Impl::CheckInvariants() const {
     all.delayed += counted.delayed;
     all.unsettled += counted.unsettled;
     all.held += counted.held;
+    all.dying += counted.dying;
     // Nobody who could take more waits beside messages that could be taken.
     if (!stopping_ && queue->serving == Serving::kYes && queue->ready_count() > 0) {
       const Entry* head = queue->ready().head();
       const bool overdue = head->expires_at_ms != 0 && head->expires_at_ms < now_ms_;
-      WARREN_CHECK(overdue ||
+      const bool coming = head->message->residence == Residence::kComing;
+      WARREN_CHECK(overdue || coming ||
                    queue->available.NextWithRoomFor(head->body_bytes()) == nullptr);
     }
   }
@@ -109,11 +130,14 @@ void Broker::Impl::CheckInvariants() const {
   WARREN_CHECK(all.delayed == usage_.delayed_messages);
   WARREN_CHECK(all.unsettled == usage_.unsettled_messages);
   WARREN_CHECK(all.held == usage_.held_messages);
+  WARREN_CHECK(all.dying == usage_.dying_messages);
 
   const uint64_t came = usage_.recovered_total + usage_.enqueued_total;
   const uint64_t left = usage_.acked_total + usage_.rejected_total + usage_.expired_total +
                         usage_.overflowed_total + usage_.exhausted_total + usage_.removed_total;
-  WARREN_CHECK(came == left + all.ready + all.delayed + all.unsettled + all.held);
+  WARREN_CHECK(came ==
+               left + all.ready + all.delayed + all.unsettled + all.held +
+                   all.dying);
 
   uint64_t bindings = 0;
   for (const auto& [id, exchange] : exchanges_) {

@@ -52,7 +52,7 @@ void Ledger::Publish(QueuedMessage& message, std::vector<storage::EntryFacts> en
                        .publisher = publisher,
                        .sequence = sequence});
   ++live_;
-  live_bytes_ += message.message->body.size();
+  live_bytes_ += message.body_bytes;
 }
 
 void Ledger::RemoveEntry(QueuedMessage& message, storage::QueueId queue, Left left) {
@@ -67,7 +67,7 @@ void Ledger::RemoveEntry(QueuedMessage& message, storage::QueueId queue, Left le
   std::erase_if(pending.record.entries,
                 [queue](const storage::EntryFacts& facts) { return facts.queue == queue; });
   if (!pending.record.entries.empty()) return;
-  live_bytes_ -= message.message->body.size();
+  live_bytes_ -= message.body_bytes;
   --live_;
   pending.record.message = nullptr;
   if (pending.publisher) {

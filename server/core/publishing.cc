@@ -260,6 +260,13 @@ Broker::Impl::Admission Broker::Impl::Admit(const std::vector<Queue*>& routed,
   return admission;
 }
 
+void Broker::Impl::SetContent(QueuedMessage& queued, storage::MessagePtr message) {
+  queued.memory_bytes = static_cast<uint32_t>(storage::MemoryOf(*message));
+  queued.body_bytes = static_cast<uint32_t>(message->body.size());
+  queued.message = std::move(message);
+  usage_.memory_bytes += sizeof(QueuedMessage) + queued.memory_bytes;
+}
+
 Entry* Broker::Impl::MakeEntry(QueuedMessage& message, const Queue& queue, int64_t due_at_ms) {
   Entry* entry = entries_.New();
   usage_.memory_bytes += sizeof(Entry);
@@ -285,9 +292,7 @@ void Broker::Impl::Enqueue(storage::MessagePtr message, const std::vector<Queue*
   usage_.enqueued_total += queues.size();
   QueuedMessage& queued = *messages_.New();
   queued.id = {NextId()};
-  queued.memory_bytes = static_cast<uint32_t>(storage::MemoryOf(*message));
-  queued.message = std::move(message);
-  usage_.memory_bytes += queued.memory_bytes;
+  SetContent(queued, std::move(message));
 
   std::vector<Entry*> entries;
   entries.reserve(queues.size());
@@ -297,6 +302,9 @@ void Broker::Impl::Enqueue(storage::MessagePtr message, const std::vector<Queue*
     entries.push_back(MakeEntry(queued, *queue, due_at_ms));
     if (entries.back()->durable) facts.push_back(FactsOf(*queue, *entries.back()));
   }
+  const bool soon = due_at_ms <= now_ms_ && std::any_of(queues.begin(), queues.end(),
+                                                        [this](Queue* q) { return WantsSoon(*q); });
+  if (!soon && IsShortOfMemory()) SendAway(queued);
   // The record first: what follows may settle the message, and so strike it out.
   if (!facts.empty()) {
     ledger_.Publish(queued, std::move(facts), publisher, sequence);

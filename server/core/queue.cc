@@ -58,6 +58,7 @@ void Queue::Take(Entry& entry) {
   }
   WARREN_CHECK(entry.state == EntryState::kReady);
   ready_.Remove(&entry);
+  if (look_ahead_in > 0) --look_ahead_in;
   --ready_count_;
   ready_bytes_ -= entry.body_bytes();
 }
@@ -70,6 +71,18 @@ void Queue::AddUnsettled(Entry& entry) {
 void Queue::TakeUnsettled(Entry& entry) {
   WARREN_CHECK(entry.state == EntryState::kUnsettled);
   --unsettled_count_;
+}
+
+void Queue::AddDying(Entry& entry, storage::DeathReason reason) {
+  entry.state = EntryState::kDying;
+  entry.death = reason;
+  dying_.PushBack(&entry);
+  ++dying_count_;
+}
+
+void Queue::TakeDying() {
+  dying_.Remove(dying_.front());
+  --dying_count_;
 }
 
 bool Queue::IsOver(uint64_t extra_messages, uint64_t extra_bytes) const {

@@ -5,17 +5,19 @@
 //
 // Invariants:
 // 1. Each entry is in exactly one place: held, delayed (the heap alone), ready (a line, and the
-//    heap if it expires), or unsettled (its holder's list).
+//    heap if it expires), unsettled (its holder's list), or dying.
 // 2. The counts are those of the lists; ready_bytes is of bodies.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "server/core/command.h"
 #include "server/core/consumer.h"
 #include "server/core/deadline_heap.h"
 #include "server/core/deduplication.h"
@@ -58,15 +60,20 @@ class Queue {
   // To and from unsettled; the holder keeps the list.
   void AddUnsettled(Entry& entry);
   void TakeUnsettled(Entry& entry);
+  void AddDying(Entry& entry, storage::DeathReason reason);
+  // The first one; the entry is the caller's then.
+  void TakeDying();
 
   const ReadyLines& ready() const { return ready_; }
   const DeadlineHeap& deadlines() const { return deadlines_; }
   const EntryList& held() const { return held_; }
+  const EntryList& dying() const { return dying_; }
   uint64_t ready_count() const { return ready_count_; }
   uint64_t ready_bytes() const { return ready_bytes_; }
   uint64_t delayed_count() const { return delayed_count_; }
   uint64_t unsettled_count() const { return unsettled_count_; }
   uint64_t held_count() const { return held_count_; }
+  uint64_t dying_count() const { return dying_count_; }
 
   // Over a limit with `extra_messages` more, of `extra_bytes` of bodies, ready?
   bool IsOver(uint64_t extra_messages, uint64_t extra_bytes) const;
@@ -88,17 +95,24 @@ class Queue {
   Serving serving = Serving::kNo;
   uint64_t delivered_up_to = 0;  // the highest message id that was ever delivered
 
+  // How many may still leave the line before the broker has to look whether those at its front are
+  // in memory. See paging.h.
+  uint32_t look_ahead_in = 0;
+  std::deque<Get> waiting_gets;  // for the head to be in memory
+
   uint64_t route_mark = 0;  // the router's; see there
 
  private:
   ReadyLines ready_;
   DeadlineHeap deadlines_;
   EntryList held_;
+  EntryList dying_;
   uint64_t ready_count_ = 0;
   uint64_t ready_bytes_ = 0;
   uint64_t delayed_count_ = 0;
   uint64_t unsettled_count_ = 0;
   uint64_t held_count_ = 0;
+  uint64_t dying_count_ = 0;
 };
 
 }  // namespace warren::core

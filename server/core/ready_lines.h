@@ -27,12 +27,24 @@ class ReadyLines {
   // REQUIRES: it is in.
   void Remove(Entry* entry);
 
+  // In the order of delivery, until `visit` returns false; whether it never did.
+  template <typename Visitor>
+  bool ForFirst(Visitor visit) const {
+    for (size_t priority = lines_.size(); priority-- > 0;) {
+      for (Entry* e = lines_[priority].entries.front(); e != nullptr; e = e->next) {
+        if (!visit(*e)) return false;
+      }
+    }
+    return true;
+  }
+
   // In the order of delivery.
   template <typename Visitor>
   void ForEach(Visitor visit) const {
-    for (size_t priority = lines_.size(); priority-- > 0;) {
-      for (Entry* e = lines_[priority].entries.front(); e != nullptr; e = e->next) visit(*e);
-    }
+    ForFirst([&](Entry& entry) {
+      visit(entry);
+      return true;
+    });
   }
 
  private:

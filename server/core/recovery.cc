@@ -125,10 +125,8 @@ absl::Status Broker::Impl::RestoreOne(storage::MessagePublished&& r) {
   }
   QueuedMessage& queued = *messages_.New();
   queued.id = r.id;
-  queued.message = std::move(r.message);
+  SetContent(queued, std::move(r.message));
   queued.durable_entries = static_cast<uint32_t>(r.entries.size());
-  queued.memory_bytes = static_cast<uint32_t>(storage::MemoryOf(*queued.message));
-  usage_.memory_bytes += queued.memory_bytes;
   usage_.recovered_total += r.entries.size();
   for (const storage::EntryFacts& facts : r.entries) {
     Queue& queue = *queues_.at(facts.queue);
@@ -142,9 +140,11 @@ absl::Status Broker::Impl::RestoreOne(storage::MessagePublished&& r) {
       queue.AddDelayed(entry, facts.due_at_ms);
     } else {
       ++usage_.ready_messages;
+      entry.joined_at_ms = queued.message->published_at_ms;
       queue.AddReady(entry);
     }
   }
+  if (IsShortOfMemory()) SendAway(queued);
   return absl::OkStatus();
 }
 
@@ -198,7 +198,7 @@ void Broker::Impl::PutOverdueInPlace(Queue& queue) {
   for (Entry* entry : overdue) places.push_back({entry->due_at_ms, entry});
   while (Entry* entry = queue.ready().head()) {
     Take(queue, *entry);
-    places.push_back({entry->content().published_at_ms, entry});
+    places.push_back({entry->joined_at_ms, entry});
   }
   std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) {
     return a.joined_ms != b.joined_ms ? a.joined_ms < b.joined_ms

@@ -274,6 +274,11 @@ void Broker::Impl::RemoveQueue(Queue& queue, std::string_view why) {
     --usage_.held_messages;
     remove(*entry);
   }
+  while (Entry* entry = queue.dying().front()) {
+    queue.TakeDying();
+    --usage_.dying_messages;
+    remove(*entry);
+  }
   while (Entry* entry = queue.ready().head()) {
     Take(queue, *entry);
     remove(*entry);
@@ -287,7 +292,9 @@ void Broker::Impl::RemoveQueue(Queue& queue, std::string_view why) {
   if (queue.durable()) ledger_.Append(storage::QueueDeleted{queue.id});
   timers_.Stop(queue.timer, TimerKind::kQueue, queue.id.value);
   queues_.erase(queue.id);
+  std::deque<Get> waiting = std::move(queue.waiting_gets);
   queue.virtual_host.Remove(queue);
+  for (Get& get : waiting) Handle(get);  // which finds no queue, and says so
 }
 
 void Broker::Impl::Handle(PurgeQueue& c) {

@@ -179,6 +179,7 @@ const char* Text(core::EntryPlace place) {
     case core::EntryPlace::kDelayed: return "delayed";
     case core::EntryPlace::kReady: return "ready";
     case core::EntryPlace::kUnsettled: return "unsettled";
+    case core::EntryPlace::kDying: return "dying";
   }
   return "?";
 }

@@ -168,8 +168,45 @@ void World::MakeDurable(bool report) {
   Step(core::Durable{{lsn}});
 }
 
+// ---- The spill ----
+
+void World::MovePages() {
+  if (!broker_->HasPageWork()) return;
+  core::PageWork work = broker_->TakePageWork();
+  Trace("pages " + std::to_string(work.out.size()) + " out, " + std::to_string(work.in.size()) +
+        " in, " + std::to_string(work.dropped.size()) + " dropped");
+  core::Paged moved;
+  for (core::PageOut& out : work.out) {
+    const storage::SpillHandle page{Chance(95) ? next_id_++ : 0};
+    if (page) pages_.emplace(page.value, std::move(out.content));
+    moved.out.push_back({out.id, page});
+  }
+  const auto take = [this](storage::SpillHandle page) -> storage::MessagePtr {
+    const auto it = pages_.find(page.value);
+    if (it == pages_.end()) return nullptr;
+    return std::move(pages_.extract(it).mapped());
+  };
+  for (const core::PageIn& in : work.in) moved.in.push_back({in.id, take(in.page)});
+  for (const storage::SpillHandle page : work.dropped) {
+    if (!take(page)) accounts_.Problem("a page was dropped that isn't there");
+  }
+  if (!moved.out.empty() || !moved.in.empty()) moved_pages_.push_back(std::move(moved));
+}
+
+void World::ReportPages() {
+  if (moved_pages_.empty()) return;
+  core::Paged moved = std::move(moved_pages_.front());
+  moved_pages_.pop_front();
+  Step(std::move(moved));
+}
+
 void World::Restore() {
-  broker_ = std::make_unique<core::Broker>(core::BrokerOptions{.seed = random_()});
+  // Most worlds are short of memory, so that messages come and go all the time.
+  broker_ = std::make_unique<core::Broker>(core::BrokerOptions{
+      .seed = random_(),
+      .page_out_above_bytes = Chance(75) ? static_cast<uint64_t>(Random(4000)) : 0,
+      .page_window_messages = static_cast<uint32_t>(1 + Random(6)),
+  });
   const absl::Status status = journal_.Emit([this](storage::Record record) {
     return broker_->Restore(std::move(record), now_ms_);
   });
@@ -202,6 +239,8 @@ void World::Crash() {
   for (int n = Random(static_cast<int>(in_flight_.size()) + 1); n > 0; --n) MakeDurable(false);
   in_flight_.clear();
   unreported_.clear();
+  pages_.clear();
+  moved_pages_.clear();
   for (Publisher& p : publishers_) p.open = false;
   consumers_.clear();
   commits_.clear();
@@ -231,7 +270,7 @@ void World::CompareWithRecovered() {
     std::set<Copy> set;
     for (const core::EntryView& e : broker.ListEntries(id)) {
       // Counts of unsettled ones are told when they return.
-      if (e.message->persistent) set.insert({e.message_id.value, e.expires_at_ms, 0});
+      if (e.durable) set.insert({e.message_id.value, e.expires_at_ms, 0});
     }
     return set;
   };
@@ -267,8 +306,12 @@ void World::DoSomething() {
     GetSome();
   } else if (dice < 780) {
     PassTime(1 + Random(10));
-  } else if (dice < 860) {
+  } else if (dice < 840) {
     TakeBatch();
+  } else if (dice < 870) {
+    MovePages();
+  } else if (dice < 900) {
+    ReportPages();
   } else if (dice < 985) {
     MakeDurable(Chance(80));
   } else if (dice < 990) {
@@ -285,9 +328,12 @@ void World::DoSomething() {
 }
 
 void World::Settle() {
-  while (broker_->HasPendingRecords() || !in_flight_.empty() || !unreported_.empty()) {
+  while (broker_->HasPendingRecords() || !in_flight_.empty() || !unreported_.empty() ||
+         broker_->HasPageWork() || !moved_pages_.empty()) {
     TakeBatch();
     MakeDurable(true);
+    MovePages();
+    ReportPages();
   }
 }
 
@@ -317,6 +363,8 @@ void World::DrainAll() {
   if (usage.ready_messages + usage.delayed_messages + usage.unsettled_messages != 0) {
     accounts_.Problem("the queues don't become empty");
   }
+  if (usage.memory_bytes != 0) accounts_.Problem("memory is counted that nothing takes");
+  if (usage.paged_messages != 0 || !pages_.empty()) accounts_.Problem("pages are left over");
   for (const Publisher& publisher : publishers_) {
     if (!publisher.unconfirmed.empty()) accounts_.Problem(publisher.lane + " waits for confirms");
   }

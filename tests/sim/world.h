@@ -1,5 +1,5 @@
-// A broker in a simulated world: clients, clock, and a journal that is late and loses its unsynced
-// tail in a crash. One seed, one run: the same seed gives the same trace, byte for byte.
+// A broker in a simulated world: clients, clock, a journal that is late and loses its unsynced tail
+// in a crash, and a spill that is late and sometimes full. One seed, one run: the same seed gives the same trace, byte for byte.
 #pragma once
 
 #include <cstdint>
@@ -90,6 +90,11 @@ class World {
   // A broker restored from the journal holds just what this one has told it.
   void CompareWithRecovered();
 
+  // ---- The spill ----
+  // Carries out what the broker wants moved; it is told later, with the next report.
+  void MovePages();
+  void ReportPages();
+
   void Settle();
   void DrainAll();
 
@@ -111,6 +116,9 @@ class World {
   std::deque<storage::Batch> in_flight_;
   uint64_t reported_ = 0;  // highest LSN that is durable, of those taken
   std::deque<uint64_t> unreported_;
+
+  std::map<uint64_t, storage::MessagePtr> pages_;
+  std::deque<core::Paged> moved_pages_;
 
   std::vector<Publisher> publishers_;
   std::deque<Consumer> consumers_;

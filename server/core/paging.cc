@@ -1,0 +1,157 @@
+// Messages leave memory and come back; the rules stand in paging.h.
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "server/base/check.h"
+#include "server/core/broker_impl.h"
+
+namespace warren::core {
+namespace {
+
+// For how long nothing is sent away after it failed: a full disk doesn't empty in no time.
+constexpr int64_t kPauseMs = 1'000;
+
+}  // namespace
+
+bool Broker::Impl::WantsSoon(const Queue& queue) const {
+  return !queue.consumers.empty() && queue.ready_count() < options_.page_window_messages;
+}
+
+bool Broker::Impl::IsShortOfMemory() const {
+  return options_.page_out_above_bytes != 0 &&
+         usage_.memory_bytes > options_.page_out_above_bytes && now_ms_ >= page_out_again_ms_;
+}
+
+void Broker::Impl::SendAway(QueuedMessage& message) {
+  if (message.residence != Residence::kMemory) return;
+  message.residence = Residence::kLeaving;
+  moving_.emplace(message.id, Moving{.message = &message, .waiting = {}});
+  page_work_.out.push_back({message.id, message.message});
+}
+
+void Broker::Impl::Fetch(const Queue& queue, QueuedMessage& message) {
+  switch (message.residence) {
+    case Residence::kMemory:
+    case Residence::kStaying:
+      break;
+    case Residence::kLeaving:
+      message.residence = Residence::kStaying;
+      break;
+    case Residence::kAway:
+      message.residence = Residence::kComing;
+      page_work_.in.push_back({message.id, std::exchange(message.page, {})});
+      moving_.emplace(message.id, Moving{.message = &message, .waiting = {queue.id}});
+      break;
+    case Residence::kComing: {
+      std::vector<storage::QueueId>& waiting = moving_.at(message.id).waiting;
+      if (std::find(waiting.begin(), waiting.end(), queue.id) == waiting.end()) {
+        waiting.push_back(queue.id);
+      }
+      break;
+    }
+  }
+}
+
+void Broker::Impl::ForgetPage(const QueuedMessage& message) {
+  switch (message.residence) {
+    case Residence::kMemory:
+      break;
+    case Residence::kAway:
+      --usage_.paged_messages;
+      page_work_.dropped.push_back(message.page);
+      break;
+    case Residence::kComing:
+      --usage_.paged_messages;
+      moving_.erase(message.id);
+      break;
+    case Residence::kLeaving:
+    case Residence::kStaying:
+      moving_.erase(message.id);
+      break;
+  }
+}
+
+void Broker::Impl::LookAhead(Queue& queue) {
+  if (queue.look_ahead_in > 0 || (usage_.paged_messages == 0 && moving_.empty())) return;
+  const uint32_t window = options_.page_window_messages;
+  uint32_t messages = 0;
+  uint64_t bytes = 0;
+  const bool all = queue.ready().ForFirst([&](const Entry& entry) {
+    bytes += entry.body_bytes();
+    if (messages == window || (messages > 0 && bytes > options_.page_window_bytes)) return false;
+    ++messages;
+    Fetch(queue, *entry.message);
+    return true;
+  });
+  queue.look_ahead_in = std::max(1U, (all ? window : messages) / 2);
+}
+
+void Broker::Impl::SendAheadAway(Queue& queue) {
+  if (!queue.consumers.empty() || !IsShortOfMemory()) return;
+  uint32_t messages = 0;
+  queue.ready().ForFirst([&](const Entry& entry) {
+    // One that other queues have, too, may be needed there.
+    if (entry.message->entries == 1) SendAway(*entry.message);
+    return ++messages < options_.page_window_messages;
+  });
+}
+
+void Broker::Impl::Handle(Paged& c) {
+  for (PagedOut& out : c.out) HasLeft(out);
+  std::set<storage::QueueId> waited;
+  for (PagedIn& in : c.in) {
+    const auto it = moving_.find(in.id);
+    if (it == moving_.end()) continue;  // it is over
+    QueuedMessage& message = *it->second.message;
+    WARREN_CHECK(message.residence == Residence::kComing && in.content);
+    message.residence = Residence::kMemory;
+    message.message = std::move(in.content);
+    usage_.memory_bytes += message.memory_bytes;
+    --usage_.paged_messages;
+    waited.insert(it->second.waiting.begin(), it->second.waiting.end());
+    moving_.erase(it);
+  }
+  for (const storage::QueueId id : waited) {
+    if (const auto it = queues_.find(id); it != queues_.end()) GoOn(*it->second);
+  }
+}
+
+void Broker::Impl::HasLeft(const PagedOut& out) {
+  const auto it = moving_.find(out.id);
+  if (it == moving_.end()) {  // it is over
+    if (out.page) page_work_.dropped.push_back(out.page);
+    return;
+  }
+  QueuedMessage& message = *it->second.message;
+  moving_.erase(it);
+  if (!out.page) {
+    message.residence = Residence::kMemory;
+    page_out_again_ms_ = now_ms_ + kPauseMs;
+  } else if (message.residence == Residence::kStaying) {
+    message.residence = Residence::kMemory;
+    page_work_.dropped.push_back(out.page);
+  } else {
+    message.residence = Residence::kAway;
+    message.page = out.page;
+    message.message = nullptr;
+    usage_.memory_bytes -= message.memory_bytes;
+    ++usage_.paged_messages;
+  }
+}
+
+void Broker::Impl::GoOn(Queue& queue) {
+  while (Entry* entry = queue.dying().front()) {
+    if (!entry->in_memory()) break;
+    queue.TakeDying();
+    --usage_.dying_messages;
+    Die(queue, *entry, entry->death, Ledger::Left::kElsewhere);
+  }
+  // From the start: the queue may have stopped being served meanwhile.
+  for (Get& get : std::exchange(queue.waiting_gets, {})) Handle(get);
+  ExpireDue(queue);
+  EnforceLength(queue);
+  SetQueueTimer(queue);
+}
+
+}  // namespace warren::core
