@@ -53,6 +53,14 @@ torture: build test-tools ## Kill the broker 20 times under load and look for lo
 bench-recovery: build test-tools ## Measure the start on an empty store and after a crash with 1,000,000 messages in it.
 	@WARREN_BINARY=$(abspath $(BUILD))/bin/warren $(VENV)/bin/python tests/bench/recovery.py $(MESSAGES) $(BYTES)
 
+.PHONY: compare
+compare: dependencies compare-dependencies ## Measure Warren and RabbitMQ under the same load (20 minutes); REPEATS=…, ARGS="--seconds 5 …".
+	@CMAKE_CXX_COMPILER_LAUNCHER=$$(command -v ccache || true) \
+	  cmake --preset release -DWARREN_WERROR=$(WERROR) >/dev/null
+	@echo "building what is compared, $(JOBS) at a time"
+	@$(NINJA) -C $(BUILD) warren warren-bench rabbitmq_bench
+	@$(PYTHON) tests/bench/compare.py --build $(BUILD) --repeats $(or $(REPEATS),3) $(ARGS)
+
 .PHONY: asan
 asan: dependencies ## Run the C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer (long).
 	@cmake --preset asan >/dev/null
@@ -85,6 +93,10 @@ test-tools: test-dependencies $(BUILD)/build.ninja $(VENV)/.installed $(BUILD)/n
 .PHONY: test-dependencies
 test-dependencies: dependencies
 	@deploy/install-dependencies.sh test
+
+.PHONY: compare-dependencies
+compare-dependencies:
+	@deploy/install-dependencies.sh compare
 
 $(VENV)/.installed: tests/requirements.txt $(CLIENT_FILES) | test-dependencies
 	@echo "installing the Python client and the test tools into $(VENV)"

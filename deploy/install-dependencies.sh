@@ -3,6 +3,7 @@
 #
 #   deploy/install-dependencies.sh build   what building and running the broker takes
 #   deploy/install-dependencies.sh test    what the tests take on top
+#   deploy/install-dependencies.sh compare what `make compare` takes on top
 #
 # docs/dependencies.md says what each is for.
 set -euo pipefail
@@ -18,11 +19,14 @@ build_packages=(
 test_packages=(git)
 # Asked for by command, since others than Debian provide them, too.
 test_commands=(npm)
+# Other brokers, which are started by hand alone.
+compare_packages=(rabbitmq-server librabbitmq-dev)
 
 case "${1:-}" in
   build) packages=("${build_packages[@]}") commands=() ;;
   test) packages=("${test_packages[@]}") commands=("${test_commands[@]}") ;;
-  *) echo "usage: $0 build|test" >&2; exit 2 ;;
+  compare) packages=("${compare_packages[@]}") commands=() ;;
+  *) echo "usage: $0 build|test|compare" >&2; exit 2 ;;
 esac
 
 missing=()
@@ -53,6 +57,14 @@ if [[ $(id -u) -ne 0 ]]; then
 fi
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
+# Servers are installed to be started by tests, on ports of their own, and must not start by
+# themselves: neither now (what a policy that says 101 forbids) nor at boot (below).
+policy=/usr/sbin/policy-rc.d
+if [[ ! -e $policy ]]; then
+  trap 'rm -f "$log"; "${run[@]}" rm -f "$policy"' EXIT
+  printf '#!/bin/sh\nexit 101\n' | "${run[@]}" tee "$policy" >/dev/null
+  "${run[@]}" chmod 755 "$policy"
+fi
 echo "installing ${missing[*]}"
 # A list that can't be refreshed may still do; the installation decides.
 "${run[@]}" apt-get update -q >"$log" 2>&1 || tail -n 3 "$log" >&2
@@ -61,4 +73,7 @@ if ! "${run[@]}" env DEBIAN_FRONTEND=noninteractive \
   cat "$log" >&2
   echo "$0: could not install: ${missing[*]}" >&2
   exit 1
+fi
+if [[ " ${missing[*]} " == *" rabbitmq-server "* ]] && command -v systemctl >/dev/null; then
+  "${run[@]}" systemctl --quiet disable rabbitmq-server
 fi

@@ -18,7 +18,7 @@ OURS = ("storage/", "server/", "clients/", "tools/", "tests/", "examples/")
 
 STORAGE = ["storage/*.h", "storage/codec/**"]
 CORE = [*STORAGE, "server/base/**", "server/core/**"]
-RUNTIME = [*CORE, "server/runtime/**"]
+RUNTIME = [*CORE, "storage/spill/**", "server/runtime/**"]
 
 # Files -> what of ours they may include. The first pattern that fits a file counts.
 MAY_INCLUDE = [

@@ -1,4 +1,4 @@
-// One producer of the load: a connection, a thread, a publish stream.
+// One producer of the load: a link and a thread.
 //
 // Latency counts from the time a message was due by the given rate, not from when it was really
 // sent, so that a stall is not hidden by the messages that it kept from being sent (coordinated
@@ -10,15 +10,15 @@
 #include <thread>
 #include <vector>
 
+#include "tools/bench/target.h"
 #include "tools/bench/workload.h"
-#include "warren/client/publisher.h"
 
 namespace warren::tools {
 
 // Thread-compatible; `workload` and `counters` outlive it.
 class Producer {
  public:
-  Producer(const Workload& workload, int index, Counters& counters);
+  Producer(Target& target, const Workload& workload, int index, Counters& counters);
   ~Producer();
 
   absl::Status Start();
@@ -30,18 +30,17 @@ class Producer {
 
  private:
   absl::Status Publish();
-  void OnConfirm(const client::Confirmation& confirmation);
+  void OnConfirm(uint64_t first, uint64_t last, bool taken);
 
   const Workload& workload_;
   const int index_;
   Counters& counters_;
   absl::Status status_;  // of the thread; read after it has ended
   std::atomic<bool> done_{false};
-  Histogram latency_;  // I/O thread; read after Join
+  Histogram latency_;  // of who calls OnConfirm; read after Join
   // When a message was due, by sequence modulo the size; no more than the window are in flight.
   std::vector<std::atomic<int64_t>> due_ns_;
-  std::unique_ptr<client::Connection> connection_;
-  std::unique_ptr<client::Publisher> publisher_;
+  std::unique_ptr<PublishLink> link_;
   std::thread thread_;
 };
 

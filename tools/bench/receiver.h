@@ -1,36 +1,33 @@
-// One consumer of the load: a connection and a consume stream; it works on the I/O thread.
+// One consumer of the load: counts what its link gets, and how long that was on its way.
 #pragma once
 
 #include <memory>
 #include <string>
+#include <string_view>
 
+#include "tools/bench/target.h"
 #include "tools/bench/workload.h"
-#include "warren/client/consumer.h"
 
 namespace warren::tools {
 
 // Thread-compatible; `workload` and `counters` outlive it.
 class Receiver {
  public:
-  Receiver(const Workload& workload, int index, Counters& counters);
+  Receiver(Target& target, const Workload& workload, int index, Counters& counters);
 
   absl::Status Start();
-  // Has all settlements taken and ends the stream.
+  // Has all settlements taken and ends the link.
   absl::Status Stop();
   // REQUIRES: stopped.
   const Histogram& end_to_end_latency() const { return latency_; }
 
  private:
-  void OnDeliveries(client::Consumer& consumer, const client::DeliveryBatch& batch);
+  void OnDelivery(std::string_view body, bool redelivered);
 
-  const Workload& workload_;
   const std::string queue_;
   Counters& counters_;
-  Histogram latency_;        // I/O thread; read after Stop
-  uint32_t unsettled_ = 0;   // I/O thread
-  std::atomic<uint64_t> last_tag_{0};
-  std::unique_ptr<client::Connection> connection_;
-  std::unique_ptr<client::Consumer> consumer_;
+  Histogram latency_;  // of who calls OnDelivery; read after Stop
+  std::unique_ptr<ConsumeLink> link_;
 };
 
 }  // namespace warren::tools

@@ -70,29 +70,13 @@ void Watch(const Counters& counters, bool verbose, Clock::time_point until, Done
   }
 }
 
-absl::Status DeclareQueues(client::Connection& connection, const Workload& workload) {
-  for (int i = 0; i < workload.queues; ++i) {
-    v1::DeclareQueueRequest request;
-    request.set_name(workload.queue_prefix + std::to_string(i));
-    request.mutable_options()->set_durable(workload.persistent);
-    auto response = connection.DeclareQueue(request);
-    if (!response.ok()) return response.status();
-  }
-  return absl::OkStatus();
+// What consumers should get in all.
+uint64_t Expected(const Workload& workload, const Counters& counters) {
+  return workload.producers == 0 ? workload.count : counters.confirmed.load();
 }
 
-absl::Status DeleteQueues(client::Connection& connection, const Workload& workload) {
-  for (int i = 0; i < workload.queues; ++i) {
-    v1::DeleteQueueRequest request;
-    request.set_name(workload.queue_prefix + std::to_string(i));
-    auto response = connection.DeleteQueue(request);
-    if (!response.ok()) return response.status();
-  }
-  return absl::OkStatus();
-}
-
-// Until all that was confirmed is consumed, or nothing comes any more.
-void DrainConsumers(const Counters& counters, bool verbose) {
+// Until all that is expected is consumed, or nothing comes any more.
+void DrainConsumers(const Workload& workload, const Counters& counters, bool verbose) {
   uint64_t seen = counters.consumed;
   Clock::time_point last_news = Clock::now();
   Watch(counters, verbose, Clock::time_point::max(), [&] {
@@ -101,22 +85,23 @@ void DrainConsumers(const Counters& counters, bool verbose) {
       seen = consumed;
       last_news = Clock::now();
     }
-    return consumed >= counters.confirmed || Clock::now() - last_news > kPatience;
+    return consumed >= Expected(workload, counters) || Clock::now() - last_news > kPatience;
   });
 }
 
 }  // namespace
 
-absl::StatusOr<Result> Run(const Workload& workload, bool verbose) {
-  auto control = client::Connection::Open(workload.connection);
-  if (!control.ok()) return control.status();
-  if (absl::Status status = DeclareQueues(**control, workload); !status.ok()) return status;
+absl::StatusOr<Result> Run(Target& target, const Workload& workload, bool verbose) {
+  for (int i = 0; i < workload.queues; ++i) {
+    absl::Status status = target.DeclareQueue(workload.QueueName(i), workload.persistent);
+    if (!status.ok()) return status;
+  }
 
   Counters counters;
   counters.measure_from_ns = INT64_MAX;
   std::vector<std::unique_ptr<Receiver>> receivers;
   for (int i = 0; i < workload.consumers; ++i) {
-    receivers.push_back(std::make_unique<Receiver>(workload, i, counters));
+    receivers.push_back(std::make_unique<Receiver>(target, workload, i, counters));
     if (absl::Status status = receivers.back()->Start(); !status.ok()) return status;
   }
   const bool counted = workload.count != 0;
@@ -124,7 +109,7 @@ absl::StatusOr<Result> Run(const Workload& workload, bool verbose) {
   Snapshot from(counters);
   std::vector<std::unique_ptr<Producer>> producers;
   for (int i = 0; i < workload.producers; ++i) {
-    producers.push_back(std::make_unique<Producer>(workload, i, counters));
+    producers.push_back(std::make_unique<Producer>(target, workload, i, counters));
     if (absl::Status status = producers.back()->Start(); !status.ok()) return status;
   }
 
@@ -145,7 +130,7 @@ absl::StatusOr<Result> Run(const Workload& workload, bool verbose) {
   for (const auto& producer : producers) {
     if (absl::Status status = producer->Join(); !status.ok()) return status;
   }
-  if (!receivers.empty()) DrainConsumers(counters, verbose);
+  if (!receivers.empty()) DrainConsumers(workload, counters, verbose);
   if (counted) SetRates(from, Snapshot(counters), result);
   for (const auto& receiver : receivers) {
     if (absl::Status status = receiver->Stop(); !status.ok()) return status;
@@ -160,8 +145,12 @@ absl::StatusOr<Result> Run(const Workload& workload, bool verbose) {
   result.refused = counters.refused;
   result.consumed = counters.consumed;
   result.redelivered = counters.redelivered;
-  if (!workload.keep_queues) {
-    if (absl::Status status = DeleteQueues(**control, workload); !status.ok()) return status;
+  const bool counts = workload.consumers > 0 && (workload.producers > 0 || counted);
+  result.complete =
+      result.refused == 0 && (!counts || result.consumed == Expected(workload, counters));
+  for (int i = 0; i < workload.queues && !workload.keep_queues; ++i) {
+    absl::Status status = target.DeleteQueue(workload.QueueName(i));
+    if (!status.ok()) return status;
   }
   return result;
 }

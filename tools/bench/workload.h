@@ -1,4 +1,4 @@
-// What warren-bench does, and what it found.
+// The load, and what came of it.
 #pragma once
 
 #include <atomic>
@@ -6,13 +6,14 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/status/statusor.h"
 #include "tools/bench/histogram.h"
-#include "warren/client/connection.h"
 
 namespace warren::tools {
 
+class Target;
+
 struct Workload {
-  client::ConnectionOptions connection;
   int producers = 1;
   int consumers = 1;
   int queues = 1;
@@ -25,11 +26,14 @@ struct Workload {
   uint32_t prefetch = 5'000;
   // Deliveries settled by one acknowledgement; 0: the broker settles them itself.
   uint32_t ack_batch = 1;
-  // Messages in all; 0: until the time is up.
+  // Messages in all, published or, without producers, consumed; 0: until the time is up.
   uint64_t count = 0;
   std::chrono::milliseconds warmup{1'000};
   std::chrono::milliseconds duration{10'000};
   bool keep_queues = false;
+
+  // Of queue number `index`, from 0.
+  std::string QueueName(int index) const { return queue_prefix + std::to_string(index); }
 };
 
 // Nanoseconds since the epoch, so that stamps mean the same to every process of a machine.
@@ -67,10 +71,12 @@ struct Result {
   uint64_t refused = 0;
   uint64_t consumed = 0;
   uint64_t redelivered = 0;
+  // Nothing was refused, and what should have been consumed was, once each.
+  bool complete = false;
 };
 
 // Declares the queues, runs the load, waits until what was confirmed is consumed, deletes the
 // queues. With `verbose` a line a second goes to standard error.
-absl::StatusOr<Result> Run(const Workload& workload, bool verbose);
+absl::StatusOr<Result> Run(Target& target, const Workload& workload, bool verbose);
 
 }  // namespace warren::tools

@@ -148,5 +148,21 @@ TEST_F(ToolsTest, TheLoadGeneratorCountsWhatWentThrough) {
   }
 }
 
+TEST_F(ToolsTest, TheBenchmarkFillsAQueueAndDrainsItLater) {
+  const Words common = {"--address", broker_.address(), "--persistent", "--count", "500",
+                        "--json",    "--quiet"};
+  const auto run = [this, &common](const Words& flags) {
+    Words words = common;
+    words.insert(words.end(), flags.begin(), flags.end());
+    const auto done = Run(WARREN_BENCH_BINARY, words, "");
+    EXPECT_EQ(done.exit_code, 0) << done.errors << done.output;
+    return Json::parse(done.output);
+  };
+  EXPECT_EQ(run({"--consumers", "0", "--keep"})["total"]["confirmed"], 500);
+  const Json drained = run({"--producers", "0", "--ack-batch", "100"});
+  EXPECT_EQ(drained["total"]["published"], 0);
+  EXPECT_EQ(drained["total"]["consumed"], 500);
+}
+
 }  // namespace
 }  // namespace warren
