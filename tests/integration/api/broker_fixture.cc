@@ -4,23 +4,33 @@
 #include "google/rpc/status.pb.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "server/runtime/clock.h"
+#include "storage/open.h"
 
 namespace warren::testing {
 namespace {
 
 constexpr auto kPatience = std::chrono::seconds(20);
 
+std::unique_ptr<storage::Journal> OpenJournal(const std::string& url) {
+  auto journal = storage::OpenJournal(url, nullptr);
+  EXPECT_TRUE(journal.ok()) << journal.status();
+  return *std::move(journal);
+}
+
 }  // namespace
 
-absl::Status GateJournal::Append(const storage::Batch&) {
+absl::Status GateJournal::Append(const storage::Batch& batch) {
   std::unique_lock lock(mutex_);
   waiting_ = shut_ && failure_.ok();
   changed_.notify_all();
   changed_.wait(lock, [this] { return !shut_ || !failure_.ok(); });
   waiting_ = false;
   if (!failure_.ok()) return failure_;
-  ++appended_;
-  return absl::OkStatus();
+  lock.unlock();
+  absl::Status status = behind_->Append(batch);
+  lock.lock();
+  if (status.ok()) ++appended_;
+  return status;
 }
 
 void GateJournal::Shut() {
@@ -50,7 +60,7 @@ uint64_t GateJournal::appended() const {
   return appended_;
 }
 
-BrokerFixture::BrokerFixture() = default;
+BrokerFixture::BrokerFixture() : journal_(OpenJournal(storage_.url())) {}
 
 void BrokerFixture::Start(const runtime::LoopOptions& options, size_t max_message_bytes) {
   broker_.FinishRecovery(runtime::NowMs());

@@ -1,5 +1,5 @@
-// A whole broker in the test's process: real core, real loop, real gRPC over loopback; the journal
-// is the test's, so that it can block and fail on demand.
+// A whole broker in the test's process: real core, real loop, real gRPC over loopback, on the store
+// under test; before the journal stands a gate, so that it can block and fail on demand.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
@@ -12,19 +12,23 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "server/api/server.h"
 #include "server/core/broker.h"
 #include "server/runtime/loop.h"
 #include "storage/journal.h"
+#include "tests/support/storage_under_test.h"
 #include "warren/v1/broker.grpc.pb.h"
 
 namespace warren::testing {
 
-// A journal whose Append waits while it is shut, and fails if told to.
+// A journal whose Append waits while it is shut, and fails if told to; else as the one behind it.
 class GateJournal final : public storage::Journal {
  public:
-  absl::Status Recover(const storage::RecordSink&) override { return absl::OkStatus(); }
+  explicit GateJournal(std::unique_ptr<storage::Journal> behind) : behind_(std::move(behind)) {}
+
+  absl::Status Recover(const storage::RecordSink& sink) override { return behind_->Recover(sink); }
   absl::Status Append(const storage::Batch& batch) override;
 
   void Shut();
@@ -36,6 +40,7 @@ class GateJournal final : public storage::Journal {
   uint64_t appended() const;
 
  private:
+  const std::unique_ptr<storage::Journal> behind_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   bool shut_ = false;
@@ -84,6 +89,7 @@ class BrokerFixture : public ::testing::Test {
   // Asks the broker again and again, until the condition holds or 20 s have gone.
   ::testing::AssertionResult Eventually(const std::function<bool()>& condition);
 
+  const StorageUnderTest storage_;
   GateJournal journal_;
   runtime::Stats stats_;
   core::Broker broker_{{.seed = 1}};

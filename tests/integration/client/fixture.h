@@ -1,4 +1,4 @@
-// A broker in memory and a connection to it, for each test.
+// A broker, on the store under test, and a connection to it, for each test.
 #pragma once
 
 #include <gmock/gmock.h>
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "tests/support/broker_process.h"
+#include "tests/support/storage_under_test.h"
 #include "warren/client/connection.h"
 #include "warren/client/consumer.h"
 #include "warren/client/publisher.h"
@@ -107,7 +108,8 @@ class ClientTest : public ::testing::Test {
     return bodies;
   }
 
-  warren::testing::BrokerProcess broker_;
+  const warren::testing::StorageUnderTest storage_;
+  warren::testing::BrokerProcess broker_{{.storage = storage_.url(), .arguments = {}}};
   std::unique_ptr<Connection> connection_;
 };
 

@@ -1,11 +1,7 @@
 // Goal: what a publisher was told is true across a crash of the broker.
 // Method: kill the broker while messages flow, start it on the same port and store, compare what
 // was confirmed with what is there.
-#include <unistd.h>
-
 #include <atomic>
-#include <cstdlib>
-#include <filesystem>
 #include <thread>
 
 #include "tests/integration/client/fixture.h"
@@ -13,22 +9,10 @@
 namespace warren::client {
 namespace {
 
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "warren-test-XXXXXX").string();
-    path_ = mkdtemp(name.data());
-  }
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
 class ReconnectTest : public ::testing::Test {
  protected:
   void SetUp() override {
+    if (!storage_.durable()) GTEST_SKIP() << "nothing survives a broker in memory";
     ASSERT_TRUE(broker_.Start().ok());
     ConnectionOptions options;
     options.address = broker_.address();
@@ -64,9 +48,8 @@ class ReconnectTest : public ::testing::Test {
     }
   }
 
-  TemporaryFolder folder_;
-  warren::testing::BrokerProcess broker_{
-      {.storage = "rocksdb:" + (folder_.path() / "store").string(), .arguments = {}}};
+  const warren::testing::StorageUnderTest storage_;
+  warren::testing::BrokerProcess broker_{{.storage = storage_.url(), .arguments = {}}};
   std::unique_ptr<Connection> connection_;
 };
 

@@ -8,6 +8,7 @@
 
 #include "tests/support/broker_process.h"
 #include "tests/support/spawn.h"
+#include "tests/support/storage_under_test.h"
 
 namespace warren {
 namespace {
@@ -43,7 +44,8 @@ class ToolsTest : public ::testing::Test {
     return Json::parse(result.output, nullptr, false);
   }
 
-  testing::BrokerProcess broker_;
+  const testing::StorageUnderTest storage_;
+  testing::BrokerProcess broker_{{.storage = storage_.url(), .arguments = {}}};
 };
 
 TEST_F(ToolsTest, AFirstMessageGoesThereAndBack) {

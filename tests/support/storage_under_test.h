@@ -1,0 +1,28 @@
+// The store that the broker under test stands on: $WARREN_TEST_STORAGE, which is memory (also if it
+// isn't set) or rocksdb. CTest runs the tests that use this once with each of them.
+#pragma once
+
+#include <string>
+
+namespace warren::testing {
+
+// Thread-compatible. Empty when made; gone with its object.
+class StorageUnderTest {
+ public:
+  // Ends the test program if the store's name is unknown or it can't be made.
+  StorageUnderTest();
+  ~StorageUnderTest();
+  StorageUnderTest(const StorageUnderTest&) = delete;
+  StorageUnderTest& operator=(const StorageUnderTest&) = delete;
+
+  // As --storage takes it.
+  const std::string& url() const { return url_; }
+  // Whether it survives the broker.
+  bool durable() const { return url_ != "memory:"; }
+
+ private:
+  std::string folder_;  // "": there is none
+  std::string url_;
+};
+
+}  // namespace warren::testing
