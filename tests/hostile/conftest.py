@@ -8,16 +8,20 @@ from collections.abc import Iterator
 import pytest
 import warren
 from health import assert_serves
+from storages import Storage
 from warren_process import WarrenProcess, binary
 from wire import Wire
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarrenProcess]:
+def shared(
+    tmp_path_factory: pytest.TempPathFactory, storage: Storage
+) -> Iterator[WarrenProcess]:
     if not binary().exists():
         pytest.skip(f"{binary()} isn't built")
+    directory = tmp_path_factory.mktemp("hostile")
     with WarrenProcess(
-        tmp_path_factory.mktemp("hostile"), arguments=["--drain-timeout=0s"]
+        directory, storage=storage.fresh(directory), arguments=["--drain-timeout=0s"]
     ) as broker:
         yield broker
 

@@ -12,6 +12,7 @@ import pytest
 from health import assert_serves, metric
 from warren_process import WarrenProcess
 
+STORAGES = ("rocksdb",)  # the store has no part in this
 SEED = 22
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 SETTINGS = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"

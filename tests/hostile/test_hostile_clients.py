@@ -18,6 +18,7 @@ from warren._proto.message_pb2 import Message, Publication
 from warren_process import WarrenProcess
 from wire import Stream, Wire
 
+STORAGES = ("rocksdb",)  # the store has no part in this
 MIB = 1 << 20
 MEMORY_LIMIT_MIB = 64
 MAX_RESIDENT_MIB = 400

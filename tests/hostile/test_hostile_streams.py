@@ -9,6 +9,7 @@ from warren._proto import broker_pb2 as pb
 from warren._proto.message_pb2 import Message, Publication
 from wire import STREAMS, Failure, Wire
 
+STORAGES = ("rocksdb",)  # the store has no part in this
 SEED = 21
 ACK = pb.SETTLE_OUTCOME_ACK
 OPEN = pb.PublishStreamRequest(open=pb.PublishOpen())

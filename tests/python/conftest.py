@@ -5,29 +5,32 @@ from __future__ import annotations
 import socket
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Callable
 
 import pytest
 import warren
+from storages import Storage
 from warren_process import WarrenProcess, binary
 
 
 @pytest.fixture(scope="session")
-def shared_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarrenProcess]:
+def shared_broker(
+    tmp_path_factory: pytest.TempPathFactory, storage: Storage
+) -> Iterator[WarrenProcess]:
     """One broker for all tests that leave it running; they keep apart by names of their own."""
     if not binary().exists():
         pytest.skip(f"{binary()} isn't built")
-    with WarrenProcess(tmp_path_factory.mktemp("broker")) as broker:
+    directory = tmp_path_factory.mktemp("broker")
+    with WarrenProcess(directory, storage=storage.fresh(directory)) as broker:
         yield broker
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[WarrenProcess]:
+def broker(
+    new_broker: Callable[..., WarrenProcess], durable_storage: Storage
+) -> WarrenProcess:
     """A broker of the test's own, to kill and restart."""
-    if not binary().exists():
-        pytest.skip(f"{binary()} isn't built")
-    with WarrenProcess(tmp_path / "broker") as process:
-        yield process
+    return new_broker(durable_storage).start()
 
 
 @pytest.fixture

@@ -2,9 +2,7 @@
 
 import threading
 
-import pytest
 import warren
-from warren_process import WarrenProcess
 
 
 def move(connection, deliveries, target):
@@ -15,18 +13,9 @@ def move(connection, deliveries, target):
             tx.ack(delivery)
 
 
-def wait_for_log(broker, text):
-    """Returns once the broker has said it."""
-    for _ in range(1000):
-        if any(text in line for line in broker.output):
-            return
-        threading.Event().wait(0.01)
-    pytest.fail(f"the broker never said {text!r}")
-
-
-def test_work_at_hand_is_finished_while_the_broker_stops(tmp_path, name):
-    arguments = ["--drain-timeout=60s"]  # the stop waits for the transactions, not for this
-    with WarrenProcess(tmp_path / "broker", arguments=arguments) as broker:
+def test_work_at_hand_is_finished_while_the_broker_stops(new_broker, durable_storage, name):
+    # The stop waits for the transactions, not for this.
+    with new_broker(durable_storage, "--drain-timeout=60s") as broker:
         with warren.connect(broker.grpc, timeout=20) as connection:
             connection.declare_queue(name)
             connection.declare_queue(name + "-done")
@@ -35,7 +24,7 @@ def test_work_at_hand_is_finished_while_the_broker_stops(tmp_path, name):
                 held = [consumer.get(10) for _ in range(10)]
                 stop = threading.Thread(target=broker.stop)
                 stop.start()
-                wait_for_log(broker, "draining")
+                broker.wait_output("draining")
                 move(connection, held[:5], name + "-done")
                 assert stop.is_alive()
                 move(connection, held[5:], name + "-done")
@@ -47,9 +36,8 @@ def test_work_at_hand_is_finished_while_the_broker_stops(tmp_path, name):
             assert counts == [10, 10]
 
 
-def test_transactions_free_a_full_memory(tmp_path, name):
-    arguments = ["--memory-limit=1M"]
-    with WarrenProcess(tmp_path / "broker", arguments=arguments) as broker:
+def test_transactions_free_a_full_memory(new_broker, storage, name):
+    with new_broker(storage, "--memory-limit=1M") as broker:
         with warren.connect(broker.grpc, timeout=20) as connection:
             connection.declare_queue(name)
             connection.declare_queue(name + "-done")

@@ -27,9 +27,10 @@ START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 30.0
 
 
-def binary() -> Path:
-    """The broker under test."""
-    return Path(os.environ.get("WARREN_BINARY", ROOT / "build" / "bin" / "warren"))
+def binary(name: str = "warren") -> Path:
+    """The broker under test, or another program that was built with it."""
+    broker = Path(os.environ.get("WARREN_BINARY", ROOT / "build" / "bin" / "warren"))
+    return broker.with_name(name)
 
 
 class WarrenProcess:
@@ -56,6 +57,7 @@ class WarrenProcess:
         self._process: Optional[subprocess.Popen[str]] = None
         self._reader: Optional[threading.Thread] = None
         self._ready = threading.Event()
+        self._said = threading.Event()  # a line came
 
     @property
     def pid(self) -> int:
@@ -67,6 +69,13 @@ class WarrenProcess:
     def running(self) -> bool:
         """Whether the process is there."""
         return self._process is not None and self._process.poll() is None
+
+    @property
+    def high_water_mib(self) -> float:
+        """The most memory that was ever resident."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        [line] = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+        return int(line.split()[1]) / 1024
 
     @property
     def command(self) -> list[str]:
@@ -81,6 +90,16 @@ class WarrenProcess:
 
     def start(self) -> WarrenProcess:
         """Starts the broker; returns once it says that it listens."""
+        self.launch()
+        if not self.wait_ready(START_TIMEOUT_S):
+            status = None if self._process is None else self._process.poll()
+            self.kill()
+            state = "does not listen" if status is None else f"ended with status {status}"
+            raise RuntimeError(f"the broker {state}\n{self.logs()}")
+        return self
+
+    def launch(self) -> None:
+        """Starts the broker and returns at once, for one that isn't expected to listen soon."""
         assert not self.running, "the broker is running already"
         self.directory.mkdir(parents=True, exist_ok=True)
         self._ready.clear()
@@ -95,14 +114,40 @@ class WarrenProcess:
         )
         self._reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
         self._reader.start()
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while not self._ready.wait(0.05):
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                status = self._process.poll()
-                self.kill()
-                state = "does not listen" if status is None else f"ended with status {status}"
-                raise RuntimeError(f"the broker {state}\n{self.logs()}")
-        return self
+
+    @property
+    def ready(self) -> bool:
+        """Whether it has said that it listens."""
+        return self._ready.is_set()
+
+    def wait_ready(self, timeout: float) -> bool:
+        """Waits until it listens; False if it ended before, or the time is over."""
+        deadline = time.monotonic() + timeout
+        while not self._ready.wait(0.02):
+            if not self.running or time.monotonic() > deadline:
+                return self._ready.is_set()
+        return True
+
+    def wait_output(self, text: str, timeout: float = START_TIMEOUT_S) -> str:
+        """Waits for a line with this text, in this run or one before; fails if none comes."""
+        deadline = time.monotonic() + timeout
+        while True:
+            for line in list(self.output):
+                if text in line:
+                    return line
+            if time.monotonic() > deadline:
+                raise AssertionError(f"the broker never said {text!r}\n{self.logs()}")
+            self._said.wait(0.05)
+            self._said.clear()
+
+    def wait_ended(self, timeout: float) -> Optional[int]:
+        """Waits for an end that the broker finds by itself; its status, None if it lives."""
+        assert self._process is not None, "the broker isn't running"
+        try:
+            self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return None
+        return self._end(signal.SIGTERM)
 
     def kill(self) -> None:
         """SIGKILL, as a crash; returns once the process is gone."""
@@ -126,6 +171,7 @@ class WarrenProcess:
         assert process.stdout is not None
         for line in process.stdout:
             self.output.append(line.rstrip("\n"))
+            self._said.set()
             found = READY.search(line)
             if found:
                 self.grpc, self.http = found.groups()
