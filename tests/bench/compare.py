@@ -11,10 +11,11 @@ most WINDOW messages without confirm, one consumer that acknowledges many messag
     keeping_up_transient  the same, neither persistent nor durable
     publish_only          MESSAGES persistent messages, nobody consumes; latency until the confirm
     drain                 they are consumed
-    copy                  the rows alone, by binary COPY: what PostgreSQL could do at best
+    append                the bytes alone, in order, with a sync as often as a window is full
 
 CPU seconds are those of servers and load generator together, a database included; memory is the
-servers' peak, where shared pages count once. Figures are medians over the repeats.
+servers' peak, where shared pages count once. Figures are medians over the repeats. Stores lie in
+the system's temporary folder; set TMPDIR to have them on another disk.
 
 Exits with 1 if a run failed or lost a message. A system that isn't installed is left out.
 """
@@ -37,11 +38,14 @@ from typing import Optional
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
+from peers.disk_peer import Disk  # noqa: E402
 from peers.peer import Figures, Peer, Settings, Unavailable  # noqa: E402
 from peers.rabbitmq_peer import RabbitMq  # noqa: E402
+from peers.skip_locked_peer import SkipLocked  # noqa: E402
 from peers.warren_peer import WarrenMemory, WarrenPostgres, WarrenRocksDb  # noqa: E402
 
-PEERS: list[type[Peer]] = [RabbitMq, WarrenMemory, WarrenRocksDb, WarrenPostgres]
+PEERS: list[type[Peer]] = [RabbitMq, WarrenMemory, WarrenRocksDb, WarrenPostgres, SkipLocked,
+                           Disk]
 
 # Name -> whose messages a second by whose, each as (system, case).
 RATIOS = {
@@ -55,7 +59,8 @@ RATIOS = {
     "postgres_vs_rabbitmq_publish_only": (("warren-postgres", "publish_only"),
                                           ("rabbitmq", "publish_only")),
     "postgres_vs_rabbitmq_drain": (("warren-postgres", "drain"), ("rabbitmq", "drain")),
-    "postgres_vs_copy": (("warren-postgres", "publish_only"), ("postgres-copy", "copy")),
+    "postgres_vs_skip_locked": (("warren-postgres", "keeping_up"), ("skip-locked", "keeping_up")),
+    "rocksdb_vs_disk": (("warren-rocksdb", "publish_only"), ("disk", "append")),
 }  # fmt: skip
 
 Key = tuple[str, str]  # system, case
@@ -85,6 +90,14 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     return flags
 
 
+def file_system(folder: str) -> str:
+    """Its type: on tmpfs, say, durable is not what it seems."""
+    done = subprocess.run(
+        ["stat", "-f", "-c", "%T", folder], capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
 def machine() -> dict[str, object]:
     """What the figures depend on."""
     cpu = [line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
@@ -104,6 +117,7 @@ def machine() -> dict[str, object]:
         "cores": os.cpu_count(),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "kernel": platform.release(),
+        "stores_on": file_system(tempfile.gettempdir()),
         "load_before": os.getloadavg()[0],
         "warren": commit.stdout.strip(),
         "packages": packages.stdout.split(),

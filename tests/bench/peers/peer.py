@@ -47,6 +47,45 @@ class Unavailable(Exception):
     """The system isn't installed, or not built; the text says what to do."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """What load generators wrote to standard output, and what they and the servers cost."""
+
+    outputs: list[str]
+    cpu_s: float
+    rss_mib: float  # of the servers
+
+
+class Generator:
+    """A process that loads a system."""
+
+    def __init__(self, command: list[str]) -> None:
+        """Starts it."""
+        self._command = command
+        self._errors = tempfile.TemporaryFile()
+        self._process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=self._errors, text=True
+        )
+
+    def wait(self) -> tuple[str, float]:
+        """What it wrote, and its CPU seconds."""
+        assert self._process.stdout is not None
+        with self._process.stdout:
+            output = self._process.stdout.read()
+        _, status, usage = os.wait4(self._process.pid, 0)
+        self._process.returncode = os.waitstatus_to_exitcode(status)
+        return output, usage.ru_utime + usage.ru_stime
+
+    def check(self) -> None:
+        """RuntimeError if it failed. After `wait`."""
+        with self._errors:
+            if self._process.returncode != 0:
+                self._errors.seek(0)
+                said = self._errors.read().decode(errors="replace")
+                command = " ".join(self._command)
+                raise RuntimeError(f"{command}: status {self._process.returncode}\n{said}")
+
+
 class Peer(abc.ABC):
     """Started with an empty store in `folder`, used for all of its cases in turn, stopped."""
 
@@ -80,22 +119,16 @@ class Peer(abc.ABC):
     def run(self, case: str) -> Figures:
         """Runs one of `cases`, and fails if a message is lost."""
 
-    def measured(self, command: list[str]) -> tuple[dict, float, float]:
-        """Runs a generator that prints JSON: that, CPU seconds of all, peak MiB of the servers."""
+    def measured(self, *commands: list[str]) -> Measured:
+        """Runs generators, all at once, until they end by themselves."""
         before = measure.cpu_seconds(self.servers())
-        with measure.PeakMemory(self.servers()) as peak, tempfile.TemporaryFile() as errors:
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
-            assert process.stdout is not None
-            with process.stdout:
-                output = process.stdout.read()
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-            if process.returncode != 0:
-                errors.seek(0)
-                said = errors.read().decode(errors="replace")
-                raise RuntimeError(f"{' '.join(command)}: {process.returncode}\n{said}{output}")
-        servers = measure.cpu_seconds(self.servers()) - before
-        return json.loads(output), servers + usage.ru_utime + usage.ru_stime, peak.mib
+        with measure.PeakMemory(self.servers()) as peak:
+            generators = [Generator(command) for command in commands]
+            ended = [generator.wait() for generator in generators]
+        cpu_s = measure.cpu_seconds(self.servers()) - before + sum(cpu for _, cpu in ended)
+        for generator in generators:
+            generator.check()
+        return Measured([output for output, _ in ended], cpu_s, peak.mib)
 
 
 # What a case means to the load generator, and which of its figures count.
@@ -125,16 +158,17 @@ class LoadedPeer(Peer):
             if case in COUNTED
             else [f"--duration={s.seconds}", f"--warmup={s.warmup_s}"]
         )
-        result, cpu_s, rss_mib = self.measured([
+        measured = self.measured([
             *self.generator(), "--json", "--quiet", *flags, *extent, f"--size={s.size}",
             f"--window={s.window}", f"--prefetch={s.prefetch}", f"--ack-batch={s.ack_batch}",
         ])  # fmt: skip
+        result = json.loads(measured.outputs[0])
         messages = max(result["total"]["published"], result["total"]["consumed"])
         times = result[latency] if latency else {}
         return Figures(
             msgs_per_s=result[rate],
-            cpu_s_per_million=cpu_s / messages * 1e6,
-            rss_mib=rss_mib,
+            cpu_s_per_million=measured.cpu_s / messages * 1e6,
+            rss_mib=measured.rss_mib,
             p50_ms=times.get("p50_ms"),
             p99_ms=times.get("p99_ms"),
         )
