@@ -15,6 +15,7 @@ import random
 import threading
 import time
 import traceback
+from collections import Counter
 from typing import Callable, Optional
 
 import warren
@@ -76,6 +77,7 @@ class Load:
         self._changed = threading.Condition()
         self._quota = 0  # messages of each producer so far
         self._last_round = False
+        self._held: Counter[str] = Counter()  # how often publishers were held, by reason
         self._stop = threading.Event()
         self._connection = warren.connect(target, timeout=ANSWER_S)
         declare(self._connection)
@@ -106,6 +108,16 @@ class Load:
                 lambda: accounts.confirmed >= confirmed and accounts.delivered >= delivered,
                 timeout,
             )
+
+    def times_held(self, reason: str) -> int:
+        """How often a publisher was told that the broker takes no more, for this reason."""
+        with self._changed:
+            return self._held[reason]
+
+    def wait_held(self, reason: str, times: int, timeout: float) -> bool:
+        """Whether publishers are told so as often as that, all rounds counted."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._held[reason] >= times, timeout)
 
     def finish(self, settled: Callable[[], bool], timeout: float) -> None:
         """Has everything confirmed, consumed and settled; then all threads end.
@@ -154,7 +166,9 @@ class Load:
         exchange, key, targets = ("", "source", ("source",)) if feed else ("all", "", FANNED_OUT)
         dice = random.Random(f"{self._seed}/{name}")
         publisher = self._connection.publisher(
-            producer_id=name, max_unconfirmed=100 if feed else dice.choice([50, 200, 1000])
+            producer_id=name,
+            max_unconfirmed=100 if feed else dice.choice([50, 200, 1000]),
+            on_blocked=self._blocked,
         )
         for number in itertools.count(1):
             with self._changed:
@@ -174,6 +188,12 @@ class Load:
         if self._accounts.confirmed % 16 == 0 and self._changed.acquire(blocking=False):
             self._changed.notify_all()
             self._changed.release()
+
+    def _blocked(self, why: Optional[warren.Blocked]) -> None:
+        if why is not None:
+            with self._changed:
+                self._held[why.reason] += 1
+                self._changed.notify_all()
 
     # --- consumers ------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
-"""A broker that dies again and again under load keeps its promises; accounts.py lists them.
+"""A broker that dies under load, or whose database does, keeps its promises; see accounts.py.
 
     ROUNDS=20 SEED=7 pytest tests/torture/test_crash.py -s
-    make torture ROUNDS=100 MINUTES=10
+    make torture ROUNDS=100 MINUTES=10 STORAGE=postgres FAULT=cut-during,cut-late
 
 The seed fixes the plan: who sends what, which faults come after how many confirms and deliveries,
 what consumers do with which message. It is printed with the result.
@@ -9,74 +9,56 @@ what consumers do with which message. It is printed with the result.
 
 from __future__ import annotations
 
-import os
 import random
-import signal
-import threading
 import urllib.request
+from pathlib import Path
 
 import plan
 import pytest
+import storages
 import warren
 from accounts import Accounts, report
 from load import DEAD_LETTERS, PRODUCERS, QUEUES, Load
+from rig import Rig, strike
 from warren_process import WarrenProcess
 
-DEFAULT_ROUNDS = 3
 PROGRESS_S = 60.0  # for one round's confirms, on a slow and busy machine
 
 
-@pytest.mark.timeout(150 + 90 * int(os.environ.get("ROUNDS", DEFAULT_ROUNDS)))
-def test_nothing_confirmed_is_lost_and_nothing_settled_comes_back(broker: WarrenProcess) -> None:
+@pytest.mark.timeout(150 + 120 * plan.round_count())
+@pytest.mark.parametrize(("storage_name", "faults"), plan.cases())
+def test_nothing_confirmed_is_lost_and_nothing_settled_comes_back(
+    tmp_path: Path, storage_name: str, faults: str
+) -> None:
+    if reason := storages.why_not(storage_name):
+        pytest.skip(reason)
     seed = plan.seed()
-    again = f"SEED={seed} ROUNDS={os.environ.get('ROUNDS', DEFAULT_ROUNDS)} make torture"
+    again = (
+        f"make torture STORAGE={storage_name} FAULT={faults} SEED={seed}"
+        f" ROUNDS={plan.round_count()}"
+    )
     print(f"seed {seed}; again: {again}")
-    accounts = Accounts(DEAD_LETTERS)
-    load = Load(broker.grpc, accounts, seed)
+    with Rig(storage_name, tmp_path / "broker", seed) as rig:
+        broker = rig.broker.start()
+        accounts = Accounts(DEAD_LETTERS)
+        load = Load(broker.grpc, accounts, seed)
+        for part in plan.rounds(random.Random(seed), len(PRODUCERS), faults):
+            print(part, flush=True)
+            confirmed = accounts.confirmed + part.after_confirms
+            delivered = accounts.delivered + part.after_deliveries
+            load.add(part.messages)
+            if not load.wait(confirmed, delivered, PROGRESS_S):
+                accounts.violated(f"{part}: too little progress within {PROGRESS_S:g} s")
+            strike(rig, accounts, load, part)
+            print(f"  {accounts.summary()}", flush=True)
+            if accounts.violations:
+                break
 
-    for part in plan.rounds(random.Random(seed), len(PRODUCERS), DEFAULT_ROUNDS):
-        print(part, flush=True)
-        confirmed = accounts.confirmed + part.after_confirms
-        delivered = accounts.delivered + part.after_deliveries
-        load.add(part.messages)
-        if not load.wait(confirmed, delivered, PROGRESS_S):
-            accounts.violated(f"{part}: too little progress within {PROGRESS_S:g} s")
-        strike(broker, accounts, part)
-        print(f"  {accounts.summary()}", flush=True)
-        if accounts.violations:
-            break
-
-    load.finish(lambda: all_empty(broker) and not accounts.owed(), PROGRESS_S)
-    violations = accounts.balance()
-    violations += left_after_a_last_crash(broker)
-    print(accounts.summary())
-    assert not violations, f"{report(violations)}\nagain: {again}"
-
-
-def strike(broker: WarrenProcess, accounts: Accounts, part: plan.Round) -> None:
-    """Does to the broker what the plan says; returns when it is back."""
-    pause = threading.Event().wait  # faults come at planned times
-    pause(part.jitter_s)
-    if part.fault == plan.Fault.TERMINATE:
-        status = broker.stop()
-        accounts.stopped()
-        if status != 0:
-            accounts.violated(f"{part}: exit status {status}\n{broker.logs(20)}")
-    else:
-        if part.fault == plan.Fault.PAUSE:
-            os.kill(broker.pid, signal.SIGSTOP)
-            pause(part.down_s)
-            os.kill(broker.pid, signal.SIGCONT)
-            pause(part.jitter_s)
-        broker.kill()
-        accounts.crashed()
-    pause(part.down_s)
-    broker.start()
-    if part.fault == plan.Fault.KILL_TWICE:
-        pause(part.jitter_s * 5)
-        broker.kill()
-        accounts.crashed()
-        broker.start()
+        load.finish(lambda: all_empty(broker) and not accounts.owed(), PROGRESS_S)
+        violations = accounts.balance()
+        violations += left_after_a_last_crash(broker)
+        print(accounts.summary())
+        assert not violations, f"{report(violations)}\nagain: {again}"
 
 
 def all_empty(broker: WarrenProcess) -> bool:

@@ -7,10 +7,11 @@ import signal
 import threading
 import time
 from contextlib import contextmanager
-from typing import Iterator
+from typing import Callable, Iterator
 
 import pytest
 import warren
+from storages import Storage
 from warren_process import WarrenProcess
 
 DRAIN_S = 2.0
@@ -19,9 +20,8 @@ PREFETCH = 50
 
 
 @pytest.fixture
-def broker(tmp_path) -> Iterator[WarrenProcess]:
-    with WarrenProcess(tmp_path / "broker", arguments=[f"--drain-timeout={DRAIN_S:g}s"]) as process:
-        yield process
+def broker(new_broker: Callable[..., WarrenProcess], durable_storage: Storage) -> WarrenProcess:
+    return new_broker(durable_storage, f"--drain-timeout={DRAIN_S:g}s").start()
 
 
 class Publishing:
@@ -97,9 +97,11 @@ def test_sigterm_under_load_keeps_all_and_flags_what_was_delivered(broker: Warre
             assert flagged == (held if queue == "served" else set())
 
 
-def test_sigterm_waits_for_settlements_and_not_a_moment_longer(tmp_path) -> None:
+def test_sigterm_waits_for_settlements_and_not_a_moment_longer(
+    new_broker: Callable[..., WarrenProcess], durable_storage: Storage
+) -> None:
     with (
-        WarrenProcess(tmp_path / "broker", arguments=["--drain-timeout=60s"]) as broker,
+        new_broker(durable_storage, "--drain-timeout=60s") as broker,
         warren.connect(broker.grpc, timeout=60) as connection,
     ):
         connection.declare_queue("tasks", durable=True)
@@ -109,9 +111,7 @@ def test_sigterm_waits_for_settlements_and_not_a_moment_longer(tmp_path) -> None
             stopping = threading.Thread(target=broker.stop)
             began = time.monotonic()
             stopping.start()
-            while not any('"draining"' in line for line in broker.output):
-                stopping.join(0.01)
-                assert stopping.is_alive()
+            broker.wait_output('"draining"')
             for delivery in held:
                 assert delivery.ack()
             # With the last settlement the broker is free to go: no answer is owed any more.
