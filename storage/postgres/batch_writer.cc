@@ -1,0 +1,143 @@
+#include "storage/postgres/batch_writer.h"
+
+#include <algorithm>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "storage/postgres/declarations.h"
+#include "storage/postgres/note_row.h"
+#include "storage/postgres/segment_reader.h"
+
+namespace warren::storage {
+namespace {
+
+// Large enough that sending costs little, small enough that the server has something to do while
+// the rest is made.
+constexpr size_t kChunkBytes = size_t{128} << 10;
+// Memory of one huge body isn't held on to.
+constexpr size_t kKeptBytes = size_t{4} << 20;
+
+// Leaves room for 2^40 notes in each of 2^23 epochs.
+constexpr int kNoteBits = 40;
+
+}  // namespace
+
+BatchWriter::BatchWriter(Session& session, Segments& segments)
+    : session_(session),
+      segments_(segments),
+      last_sequence_(session.epoch() << kNoteBits) {}
+
+absl::Status BatchWriter::Plan(const Batch& batch) {
+  Declarations declarations;
+  published_.clear();
+  fresh_.clear();
+  notes_.clear();
+  for (const Record& record : batch.records) {
+    if (const auto* message = std::get_if<MessagePublished>(&record)) {
+      published_.push_back({&record});
+      fresh_.insert(message->id.value);
+    } else if (const auto* removed = std::get_if<EntryRemoved>(&record)) {
+      PlanNote(record, removed->message);
+    } else if (const auto* updated = std::get_if<EntryUpdated>(&record)) {
+      PlanNote(record, updated->message);
+    } else {
+      declarations.Add(record);
+    }
+  }
+  // Rows of one partition in a row are cheaper.
+  std::stable_sort(notes_.begin(), notes_.end(),
+                   [](const Note& a, const Note& b) { return a.segment < b.segment; });
+  absl::StatusOr<std::string> sql = declarations.Sql();
+  if (!sql.ok()) return sql.status();
+  sql_ = *std::move(sql);
+  return absl::OkStatus();
+}
+
+void BatchWriter::PlanNote(const Record& record, MessageId message) {
+  // One that isn't there needs no note.
+  SegmentNumber segment = segments_.Find(message);
+  if (segment == 0 && fresh_.contains(message.value)) segment = segments_.current();
+  if (segment != 0) notes_.push_back({segment, &record, ++last_sequence_});
+}
+
+absl::Status BatchWriter::Write() {
+  std::string script = sql_;
+  if (!published_.empty()) {
+    absl::StrAppend(&script, "COPY warren.messages_", segments_.current(), " (",
+                    absl::string_view(kMessageColumns.data(), kMessageColumns.size()),
+                    ") FROM STDIN (FORMAT binary);");
+  }
+  if (!notes_.empty()) {
+    // Straight into the partition if there is but one, which saves the routing.
+    const bool one = notes_.front().segment == notes_.back().segment;
+    absl::StrAppend(&script, "COPY warren.settlements",
+                    one ? absl::StrCat("_", notes_.front().segment) : std::string(), " (",
+                    kNoteColumns, ") FROM STDIN (FORMAT binary);");
+  }
+  session_.Begin(script, "write a batch");
+  if (!published_.empty()) {
+    if (absl::Status status = WriteMessages(); !status.ok()) {
+      session_.Abandon();
+      return status;
+    }
+  }
+  if (!notes_.empty()) WriteNotes();
+  return session_.Commit();
+}
+
+void BatchWriter::Send() {
+  session_.link().Put(buffer_);
+  buffer_.clear();
+  if (buffer_.capacity() > kKeptBytes) buffer_.shrink_to_fit();
+}
+
+absl::Status BatchWriter::WriteMessages() {
+  buffer_.clear();
+  CopyWriter out(buffer_);
+  out.Header();
+  const SegmentNumber segment = segments_.current();
+  for (Published& message : published_) {
+    const size_t before = buffer_.size();
+    if (absl::Status status = rows_.Write(out, segment, *message.record); !status.ok()) {
+      Send();
+      return status;
+    }
+    message.bytes = RowBytes(buffer_.size() - before);
+    if (buffer_.size() >= kChunkBytes) Send();
+  }
+  out.Trailer();
+  Send();
+  session_.link().EndCopy();
+  return absl::OkStatus();
+}
+
+void BatchWriter::WriteNotes() {
+  buffer_.clear();
+  CopyWriter out(buffer_);
+  out.Header();
+  for (const Note& note : notes_) {
+    if (const auto* removed = std::get_if<EntryRemoved>(note.record)) {
+      WriteRemoval(out, note.segment, note.sequence, *removed);
+    } else {
+      WriteUpdate(out, note.segment, note.sequence, std::get<EntryUpdated>(*note.record));
+    }
+    if (buffer_.size() >= kChunkBytes) Send();
+  }
+  out.Trailer();
+  Send();
+  session_.link().EndCopy();
+}
+
+void BatchWriter::Committed() {
+  for (const Published& message : published_) {
+    segments_.Published(std::get<MessagePublished>(*message.record).id, message.bytes);
+  }
+  for (const Note& note : notes_) {
+    segments_.Noted(note.segment);
+    const auto* removed = std::get_if<EntryRemoved>(note.record);
+    if (removed != nullptr && removed->last) segments_.Removed(removed->message);
+  }
+  segments_.Rotate();
+}
+
+}  // namespace warren::storage

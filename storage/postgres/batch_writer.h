@@ -1,0 +1,67 @@
+// Writes one batch as one transaction, with few round trips: a script of the rare changes and of
+// two COPYs, into which the rows are streamed while they are made.
+//
+// Place in the life of a message: step 6.
+//
+// Thread safety: thread-compatible.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+#include "storage/postgres/copy_format.h"
+#include "storage/postgres/message_row.h"
+#include "storage/postgres/segments.h"
+#include "storage/postgres/session.h"
+#include "storage/record.h"
+
+namespace warren::storage {
+
+class BatchWriter {
+ public:
+  BatchWriter(Session& session, Segments& segments);
+
+  // Looks the batch through, and decides where its rows go. INVALID_ARGUMENT if it can't be stored.
+  // REQUIRES: the batch outlives Committed, or the next Plan.
+  absl::Status Plan(const Batch& batch);
+  // Whether there is anything to write.
+  bool empty() const { return sql_.empty() && published_.empty() && notes_.empty(); }
+  // One attempt. What an error means for the outcome is as of Session::Commit.
+  absl::Status Write();
+  // The planned batch is durable: `segments` hear about it.
+  void Committed();
+
+ private:
+  struct Published {
+    const Record* record = nullptr;
+    uint64_t bytes = 0;  // of its row, once written
+  };
+  struct Note {
+    SegmentNumber segment = 0;
+    const Record* record = nullptr;
+    int64_t sequence = 0;
+  };
+
+  void PlanNote(const Record& record, MessageId message);
+  absl::Status WriteMessages();
+  void WriteNotes();
+  void Send();
+
+  Session& session_;
+  Segments& segments_;
+  MessageRowWriter rows_;
+  int64_t last_sequence_;  // of notes; grows over restarts
+  // The plan:
+  std::string sql_;
+  std::vector<Published> published_;
+  absl::flat_hash_set<uint64_t> fresh_;  // ids of published_
+  std::vector<Note> notes_;
+  // Rows that haven't been sent yet.
+  std::string buffer_;
+};
+
+}  // namespace warren::storage

@@ -1,0 +1,240 @@
+#include "storage/postgres/recovery.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "storage/codec/record_codec.h"
+#include "storage/postgres/copy_format.h"
+#include "storage/postgres/segment_reader.h"
+
+namespace warren::storage {
+namespace {
+
+// Ids are unsigned, and bigint is not: from 2^63 on they are negative there, and sort last.
+constexpr char kById[] = " ORDER BY id < 0, id";
+
+struct SegmentRange {
+  SegmentNumber segment = 0;
+  uint64_t lowest = 0;  // of its ids; or less
+};
+
+class Recovery {
+ public:
+  Recovery(Link& link, const RecordSink& sink, Segments& segments)
+      : link_(link), sink_(sink), segments_(segments), reader_(link) {}
+
+  absl::Status Run() {
+    absl::Status status = Ids();
+    if (status.ok()) status = VirtualHosts();
+    if (status.ok()) status = Declared<ExchangeDeclared>("warren.exchanges");
+    if (status.ok()) status = Declared<QueueDeclared>("warren.queues");
+    if (status.ok()) status = Declared<BindingAdded>("warren.bindings");
+    if (status.ok()) status = Serving();
+    if (status.ok()) status = Producers();
+    if (status.ok()) status = Seen();
+    if (status.ok()) status = FindSegments();
+    return status.ok() ? Messages() : status;
+  }
+
+ private:
+  // Reads rows of `columns` of a table: `read` makes a record of each.
+  template <typename Read>
+  absl::Status Table(const std::string& table, const char* columns, int16_t fields,
+                     const std::string& rest, Read read) {
+    uint64_t row_number = 0;
+    return link_.CopyOut(
+        absl::StrCat("COPY (SELECT ", columns, " FROM ", table, rest,
+                     ") TO STDOUT (FORMAT binary)"),
+        absl::StrCat("read ", table), [&](std::string_view row) {
+          CopyReader in(row);
+          if (!in.Row(fields)) return in.Finish();
+          ++row_number;
+          return read(in);
+        });
+  }
+
+  absl::Status Damaged(const std::string& table, const std::string& row,
+                       const absl::Status& status) {
+    return DamagedTable(
+        link_.where(), table,
+        absl::Status(status.code(), absl::StrCat(row, ": ", status.message())));
+  }
+
+  absl::Status Ids() {
+    return Table("warren.shards", "ids_below", 1, " WHERE shard = 0", [this](CopyReader& in) {
+      const auto below = static_cast<uint64_t>(in.Required(in.Int8()));
+      if (!in.Finish().ok()) return Damaged("warren.shards", "shard 0", in.Finish());
+      return below == 0 ? absl::OkStatus() : sink_(IdsReserved{below});
+    });
+  }
+
+  absl::Status VirtualHosts() {
+    return Table("warren.virtual_hosts", "name_bytes", 1, " ORDER BY 1", [this](CopyReader& in) {
+      VirtualHostDeclared host{std::string(in.Required(in.Bytes()))};
+      if (!in.Finish().ok()) return Damaged("warren.virtual_hosts", host.name, in.Finish());
+      return sink_(std::move(host));
+    });
+  }
+
+  // Tables whose rows hold their record.
+  template <typename R>
+  absl::Status Declared(const std::string& table) {
+    return Table(table, "id, record", 2, kById, [this, &table](CopyReader& in) {
+      const auto id = static_cast<uint64_t>(in.Required(in.Int8()));
+      std::string_view bytes = in.Required(in.Bytes());
+      absl::Status status = in.Finish();
+      if (status.ok()) {
+        absl::StatusOr<Record> record = DecodeRecord(bytes, names_);
+        if (!record.ok()) {
+          status = record.status();
+        } else if (!bytes.empty() || !std::holds_alternative<R>(*record) ||
+                   std::get<R>(*record).id.value != id) {
+          status = absl::DataLossError("column record belongs to something else");
+        } else {
+          return sink_(*std::move(record));
+        }
+      }
+      return Damaged(table, absl::StrCat("id ", id), status);
+    });
+  }
+
+  absl::Status Serving() {
+    return Table("warren.queue_serving", "queue, serving, delivered_up_to", 3,
+                 " ORDER BY queue < 0, queue", [this](CopyReader& in) {
+                   QueueServing r;
+                   r.queue.value = static_cast<uint64_t>(in.Required(in.Int8()));
+                   r.serving = in.Required(in.Bool());
+                   r.delivered_up_to.value = static_cast<uint64_t>(in.Required(in.Int8()));
+                   if (absl::Status status = in.Finish(); !status.ok()) {
+                     return Damaged("warren.queue_serving", absl::StrCat("queue ", r.queue.value),
+                                    status);
+                   }
+                   return sink_(r);
+                 });
+  }
+
+  absl::Status Producers() {
+    return Table("warren.producers", "virtual_host_bytes, producer_bytes, last_sequence, at_ms", 4,
+                 "", [this](CopyReader& in) {
+                   ProducerAdvanced r;
+                   r.virtual_host = std::string(in.Required(in.Bytes()));
+                   r.producer_id = std::string(in.Required(in.Bytes()));
+                   r.last_sequence = static_cast<uint64_t>(in.Required(in.Int8()));
+                   r.at_ms = in.Required(in.Int8());
+                   if (absl::Status status = in.Finish(); !status.ok()) {
+                     return Damaged("warren.producers", r.producer_id, status);
+                   }
+                   return sink_(std::move(r));
+                 });
+  }
+
+  absl::Status Seen() {
+    return Table("warren.deduplication", "exchange, queue, message_id_bytes, until_ms", 4, "",
+                 [this](CopyReader& in) {
+                   MessageIdSeen r;
+                   r.exchange.value = static_cast<uint64_t>(in.Required(in.Int8()));
+                   r.queue.value = static_cast<uint64_t>(in.Required(in.Int8()));
+                   r.message_id = std::string(in.Required(in.Bytes()));
+                   r.until_ms = in.Required(in.Int8());
+                   if (absl::Status status = in.Finish(); !status.ok()) {
+                     return Damaged("warren.deduplication", r.message_id, status);
+                   }
+                   return sink_(std::move(r));
+                 });
+  }
+
+  absl::Status FindSegments() {
+    // The lowest id takes a look at every row, but not at what lies beside it.
+    absl::Status status = Table(
+        "warren.segments s", "s.segment, s.kind = 'kept', coalesce(r.lowest, 0), "
+        "CASE WHEN r.any IS NULL AND n.any IS NULL THEN 0 ELSE"
+        " pg_table_size(('warren.messages_' || s.segment)::regclass) +"
+        " pg_table_size(('warren.settlements_' || s.segment)::regclass) END", 4,
+        " LEFT JOIN (SELECT segment, true AS any, CASE WHEN min(id) < 0 THEN 0 ELSE min(id) END"
+        " AS lowest FROM warren.messages GROUP BY segment) r ON r.segment = s.segment"
+        " LEFT JOIN (SELECT DISTINCT segment, true AS any FROM warren.settlements) n"
+        " ON n.segment = s.segment",
+        [this](CopyReader& in) {
+          SegmentRange range;
+          range.segment = in.Required(in.Int4());
+          const bool kept = in.Required(in.Bool());
+          range.lowest = static_cast<uint64_t>(in.Required(in.Int8()));
+          const auto bytes = static_cast<uint64_t>(in.Required(in.Int8()));
+          if (absl::Status finished = in.Finish(); !finished.ok()) {
+            return Damaged("warren.segments", absl::StrCat("segment ", range.segment), finished);
+          }
+          segments_.Restore(range.segment, kept ? SegmentKind::kKept : SegmentKind::kPublished,
+                            bytes);
+          ranges_.push_back(range);
+          return absl::OkStatus();
+        });
+    std::sort(ranges_.begin(), ranges_.end(), [](const SegmentRange& a, const SegmentRange& b) {
+      return std::pair(a.lowest, a.segment) < std::pair(b.lowest, b.segment);
+    });
+    return status;
+  }
+
+  absl::Status Messages() {
+    for (const SegmentRange& range : ranges_) {
+      if (absl::Status status = EmitBelow(range.lowest); !status.ok()) return status;
+      const auto old_end = static_cast<ptrdiff_t>(held_.size());
+      if (absl::Status status = reader_.Read(range.segment, 0, held_); !status.ok()) return status;
+      const auto by_id = [](const LiveMessage& a, const LiveMessage& b) {
+        return a.record.id < b.record.id;
+      };
+      const auto fresh = held_.begin() + old_end;
+      for (auto message = fresh; message != held_.end(); ++message) {
+        if (!message->record.entries.empty()) {
+          segments_.RestoreMessage(message->record.id, range.segment, message->bytes);
+        }
+      }
+      if (!std::is_sorted(fresh, held_.end(), by_id)) std::sort(fresh, held_.end(), by_id);
+      std::inplace_merge(held_.begin(), fresh, held_.end(), by_id);
+    }
+    return Emit(held_.size());
+  }
+
+  absl::Status EmitBelow(uint64_t id) {
+    const auto end = std::find_if(held_.begin(), held_.end(), [id](const LiveMessage& m) {
+      return m.record.id.value >= id;
+    });
+    return Emit(static_cast<size_t>(end - held_.begin()));
+  }
+
+  absl::Status Emit(size_t count) {
+    for (size_t i = 0; i < count; ++i) {
+      MessagePublished& message = held_[i].record;
+      if (message.id == last_) {
+        return Damaged("warren.messages", absl::StrCat("message ", message.id.value),
+                       absl::DataLossError("it is there twice"));
+      }
+      last_ = message.id;
+      if (message.entries.empty()) continue;
+      if (absl::Status taken = sink_(std::move(message)); !taken.ok()) return taken;
+    }
+    held_.erase(held_.begin(), held_.begin() + static_cast<ptrdiff_t>(count));
+    return absl::OkStatus();
+  }
+
+  Link& link_;
+  const RecordSink& sink_;
+  Segments& segments_;
+  SegmentReader reader_;
+  NameCache names_;
+  std::vector<SegmentRange> ranges_;
+  std::vector<LiveMessage> held_;  // read, but not due yet; ids ascend
+  MessageId last_;
+};
+
+}  // namespace
+
+absl::Status RecoverAll(Link& link, const RecordSink& sink, Segments& segments) {
+  return Recovery(link, sink, segments).Run();
+}
+
+}  // namespace warren::storage

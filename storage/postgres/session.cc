@@ -1,0 +1,62 @@
+#include "storage/postgres/session.h"
+
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+
+namespace warren::storage {
+
+absl::StatusOr<bool> Session::Resume() {
+  link_.reset();
+  absl::StatusOr<std::unique_ptr<Link>> link = Link::Connect(options_);
+  if (!link.ok()) return link.status();
+  // The lock waits for a commit of the old connection that the server is still at.
+  const absl::StatusOr<Link::Rows> rows = (*link)->Query(
+      "SELECT epoch, last_batch, coalesce(owner, 'nobody') FROM warren.shards WHERE shard = 0 "
+      "FOR UPDATE",
+      "see which transaction was the last");
+  if (!rows.ok()) return rows.status();
+  int64_t epoch = 0;
+  int64_t last = 0;
+  if (rows->size() != 1 || !absl::SimpleAtoi((*rows)[0][0], &epoch) ||
+      !absl::SimpleAtoi((*rows)[0][1], &last)) {
+    return absl::DataLossError(absl::StrCat(
+        (*link)->where(), ": table warren.shards: there must be one row, with shard 0"));
+  }
+  if (epoch != ownership_.epoch) {
+    return absl::AbortedError(
+        absl::StrCat((*link)->where(), ": this broker's epoch ", ownership_.epoch,
+                     " is over: epoch ", epoch, " belongs to ", (*rows)[0][2],
+                     "; nothing was written since"));
+  }
+  if (last != number_ && last != number_ - 1) {
+    return absl::InternalError(absl::StrCat((*link)->where(), ": the last transaction is ", last,
+                                            ", although this broker is at ", number_));
+  }
+  const bool took_effect = last == number_;
+  if (took_effect) ++number_;
+  link_ = *std::move(link);
+  return took_effect;
+}
+
+void Session::Begin(std::string_view statements, std::string_view doing) {
+  begun_ = std::chrono::steady_clock::now();
+  link_->Begin(absl::StrCat("BEGIN ISOLATION LEVEL READ COMMITTED;",
+                            absl::string_view(statements.data(), statements.size()),
+                            "SELECT warren.commit_batch(0,", ownership_.epoch, ",", number_, ",",
+                            ownership_.lease_ms, ");COMMIT"),
+               doing);
+}
+
+absl::Status Session::Commit() {
+  absl::Status status = link_->Finish();
+  // Written by an attempt that was given up for lost.
+  if (absl::IsAlreadyExists(status)) status = absl::OkStatus();
+  if (!status.ok()) return status;
+  ++number_;
+  if (ownership_.renewed) ownership_.renewed(begun_);
+  return status;
+}
+
+}  // namespace warren::storage
