@@ -54,11 +54,11 @@ bench-recovery: build test-tools ## Measure the start on an empty store and afte
 	@WARREN_BINARY=$(abspath $(BUILD))/bin/warren $(VENV)/bin/python tests/bench/recovery.py $(MESSAGES) $(BYTES)
 
 .PHONY: compare
-compare: dependencies compare-dependencies ## Measure Warren and RabbitMQ under the same load (20 minutes); REPEATS=…, ARGS="--seconds 5 …".
+compare: dependencies compare-dependencies ## Measure Warren, RabbitMQ and others under the same load (20 minutes); REPEATS=…, ARGS="--seconds 5 …".
 	@CMAKE_CXX_COMPILER_LAUNCHER=$$(command -v ccache || true) \
 	  cmake --preset release -DWARREN_WERROR=$(WERROR) >/dev/null
 	@echo "building what is compared, $(JOBS) at a time"
-	@$(NINJA) -C $(BUILD) warren warren-bench rabbitmq_bench
+	@$(NINJA) -C $(BUILD) warren warren-bench peer_benches
 	@$(PYTHON) tests/bench/compare.py --build $(BUILD) --repeats $(or $(REPEATS),3) $(ARGS)
 
 .PHONY: asan

@@ -20,7 +20,7 @@ test_packages=(git)
 # Asked for by command, since others than Debian provide them, too.
 test_commands=(npm)
 # Other brokers, which are started by hand alone.
-compare_packages=(rabbitmq-server librabbitmq-dev)
+compare_packages=(rabbitmq-server librabbitmq-dev nats-server libnats-dev)
 
 case "${1:-}" in
   build) packages=("${build_packages[@]}") commands=() ;;
@@ -74,6 +74,8 @@ if ! "${run[@]}" env DEBIAN_FRONTEND=noninteractive \
   echo "$0: could not install: ${missing[*]}" >&2
   exit 1
 fi
-if [[ " ${missing[*]} " == *" rabbitmq-server "* ]] && command -v systemctl >/dev/null; then
-  "${run[@]}" systemctl --quiet disable rabbitmq-server
-fi
+for service in rabbitmq-server nats-server; do
+  if [[ " ${missing[*]} " == *" $service "* ]] && command -v systemctl >/dev/null; then
+    "${run[@]}" systemctl --quiet disable "$service"
+  fi
+done

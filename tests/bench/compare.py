@@ -39,13 +39,14 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 from peers.disk_peer import Disk  # noqa: E402
+from peers.nats_peer import Nats  # noqa: E402
 from peers.peer import Figures, Peer, Settings, Unavailable  # noqa: E402
 from peers.rabbitmq_peer import RabbitMq  # noqa: E402
 from peers.skip_locked_peer import SkipLocked  # noqa: E402
 from peers.warren_peer import WarrenMemory, WarrenPostgres, WarrenRocksDb  # noqa: E402
 
-PEERS: list[type[Peer]] = [RabbitMq, WarrenMemory, WarrenRocksDb, WarrenPostgres, SkipLocked,
-                           Disk]
+PEERS: list[type[Peer]] = [RabbitMq, Nats, WarrenMemory, WarrenRocksDb, WarrenPostgres,
+                           SkipLocked, Disk]
 
 # Name -> whose messages a second by whose, each as (system, case).
 RATIOS = {
@@ -59,6 +60,7 @@ RATIOS = {
     "postgres_vs_rabbitmq_publish_only": (("warren-postgres", "publish_only"),
                                           ("rabbitmq", "publish_only")),
     "postgres_vs_rabbitmq_drain": (("warren-postgres", "drain"), ("rabbitmq", "drain")),
+    "rocksdb_vs_nats": (("warren-rocksdb", "keeping_up"), ("nats-jetstream", "keeping_up")),
     "postgres_vs_skip_locked": (("warren-postgres", "keeping_up"), ("skip-locked", "keeping_up")),
     "rocksdb_vs_disk": (("warren-rocksdb", "publish_only"), ("disk", "append")),
 }  # fmt: skip
@@ -104,7 +106,7 @@ def machine() -> dict[str, object]:
            if line.startswith("model name")]  # fmt: skip
     packages = subprocess.run(
         ["dpkg-query", "-W", "-f", "${Package}=${Version}\\n", "rabbitmq-server", "erlang-base",
-         "postgresql-*[0-9]", "librocksdb*[0-9]", "libgrpc++1*"],
+         "nats-server", "postgresql-*[0-9]", "librocksdb*[0-9]", "libgrpc++1*"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     commit = subprocess.run(
