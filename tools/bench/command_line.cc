@@ -38,7 +38,8 @@ Json ToJson(const Result& result) {
                    {"confirmed", result.confirmed},
                    {"refused", result.refused},
                    {"consumed", result.consumed},
-                   {"redelivered", result.redelivered}};
+                   {"redelivered", result.redelivered},
+                   {"out_of_order", result.out_of_order}};
   return json;
 }
 
@@ -58,12 +59,13 @@ void PrintTable(const Result& result) {
   PrintLatency("confirm", result.confirm_latency);
   PrintLatency("end to end", result.end_to_end_latency);
   std::printf("%-12s  %llu published, %llu confirmed, %llu refused, %llu consumed, "
-              "%llu redelivered\n",
+              "%llu redelivered, %llu out of order\n",
               "in all", static_cast<unsigned long long>(result.published),
               static_cast<unsigned long long>(result.confirmed),
               static_cast<unsigned long long>(result.refused),
               static_cast<unsigned long long>(result.consumed),
-              static_cast<unsigned long long>(result.redelivered));
+              static_cast<unsigned long long>(result.redelivered),
+              static_cast<unsigned long long>(result.out_of_order));
   std::printf("%-12s  %.2f cores over %.1f s\n", "this process", result.cpu_cores, result.seconds);
 }
 

@@ -16,19 +16,24 @@ Examples:
   warren-bench --rate 20000 --window 2000 --queues 10 --consumers 10 --json)";
 
 int Main(int argc, char** argv) {
-  client::ConnectionOptions connection;
+  WarrenTarget::Options options;
   BenchProgram program{.name = "warren-bench",
                        .description = "warren-bench: load a Warren message broker",
                        .footer = kFooter};
-  program.add_flags = [&connection](CLI::App& app) {
-    app.add_option("--address", connection.address, "Broker, host:port")
+  program.add_flags = [&options](CLI::App& app) {
+    app.add_option("--address", options.connection.address, "Broker, host:port")
         ->envname("WARRENCTL_ADDRESS")
         ->capture_default_str();
-    app.add_option("--vhost", connection.virtual_host, "Virtual host")
+    app.add_option("--vhost", options.connection.virtual_host, "Virtual host")
         ->envname("WARRENCTL_VHOST")
         ->capture_default_str();
+    app.add_option("--ack-lag", options.ack_lag,
+                   "Latest deliveries of a consumer that it leaves unsettled while more come; from "
+                   "--window on, all that is settled was confirmed before")
+        ->check(CLI::Range(0, 65'535))
+        ->capture_default_str();
   };
-  program.connect = [&connection] { return WarrenTarget::Connect(connection); };
+  program.connect = [&options] { return WarrenTarget::Connect(options); };
   program.explain = [](const absl::Status& status) {
     return std::string(status.message()) + " (" + client::ErrorInfoOf(status).reason + ")";
   };

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
+
+#include "tools/bench/body.h"
 
 namespace warren::tools {
 namespace {
@@ -47,7 +48,7 @@ absl::Status Producer::Join() {
 }
 
 absl::Status Producer::Publish() {
-  std::string body(std::max(workload_.size_bytes, sizeof(int64_t)), 'w');
+  std::string body(std::max(workload_.size_bytes, kSmallestBodyBytes), 'w');
   std::vector<std::string> queues;
   for (int i = 0; i < workload_.queues; ++i) {
     queues.push_back(workload_.QueueName((i + index_) % workload_.queues));
@@ -65,7 +66,7 @@ absl::Status Producer::Publish() {
       due_ns = start_ns + static_cast<int64_t>(static_cast<double>(i) * interval_ns);
       if (due_ns > now_ns) link_->PassTime(std::chrono::nanoseconds(due_ns - now_ns));
     }
-    std::memcpy(body.data(), &due_ns, sizeof(due_ns));
+    WriteStamp({.due_ns = due_ns, .producer = static_cast<uint64_t>(index_), .number = i}, body);
     due_ns_[(i + 1) & (due_ns_.size() - 1)].store(due_ns, std::memory_order_relaxed);
     absl::Status published = link_->Publish(queues[i % queues.size()], body);
     if (!published.ok()) return published;

@@ -4,7 +4,9 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "tools/bench/body.h"
 #include "tools/bench/target.h"
 #include "tools/bench/workload.h"
 
@@ -24,9 +26,15 @@ class Receiver {
  private:
   void OnDelivery(std::string_view body, bool redelivered);
 
+  // Whether it comes after all others of its producer.
+  bool InOrder(const BodyStamp& stamp);
+
   const std::string queue_;
+  const uint64_t queues_;
   Counters& counters_;
-  Histogram latency_;  // of who calls OnDelivery; read after Stop
+  // Of who calls OnDelivery; the histogram is read after Stop.
+  Histogram latency_;
+  std::vector<uint64_t> next_;  // by producer: the smallest number that is in order
   std::unique_ptr<ConsumeLink> link_;
 };
 

@@ -55,11 +55,16 @@ class WarrenPublishLink : public PublishLink {
 
 class WarrenConsumeLink : public ConsumeLink {
  public:
-  WarrenConsumeLink(const client::ConnectionOptions& connection, const Workload& workload)
-      : options_(connection), workload_(workload) {}
+  WarrenConsumeLink(const WarrenTarget::Options& target, const Workload& workload)
+      : options_(target), workload_(workload) {}
 
   absl::Status Open(const std::string& queue, OnDelivery on_delivery) override {
-    auto connection = client::Connection::Open(options_);
+    if (options_.ack_lag > 0 &&
+        (workload_.ack_batch < 2 || options_.ack_lag + workload_.ack_batch > workload_.prefetch)) {
+      return absl::InvalidArgumentError(
+          "--ack-lag needs an --ack-batch above 1 and a --prefetch of both together at least");
+    }
+    auto connection = client::Connection::Open(options_.connection);
     if (!connection.ok()) return connection.status();
     connection_ = *std::move(connection);
     on_delivery_ = std::move(on_delivery);
@@ -92,14 +97,17 @@ class WarrenConsumeLink : public ConsumeLink {
       if (workload_.ack_batch == 1) {
         static_cast<void>(consumer.Ack(delivery.delivery_tag()));
       } else if (workload_.ack_batch > 1 && ++unsettled_ >= workload_.ack_batch) {
-        static_cast<void>(consumer.AckUpTo(delivery.delivery_tag()));
+        // Tags count from 1.
+        if (const uint64_t tag = delivery.delivery_tag(); tag > options_.ack_lag) {
+          static_cast<void>(consumer.AckUpTo(tag - options_.ack_lag));
+        }
         unsettled_ = 0;
       }
     }
     last_tag_ = batch[batch.size() - 1].delivery_tag();
   }
 
-  const client::ConnectionOptions options_;
+  const WarrenTarget::Options options_;
   const Workload& workload_;
   OnDelivery on_delivery_;
   uint32_t unsettled_ = 0;  // I/O thread
@@ -110,8 +118,8 @@ class WarrenConsumeLink : public ConsumeLink {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Target>> WarrenTarget::Connect(client::ConnectionOptions options) {
-  auto connection = client::Connection::Open(options);
+absl::StatusOr<std::unique_ptr<Target>> WarrenTarget::Connect(Options options) {
+  auto connection = client::Connection::Open(options.connection);
   if (!connection.ok()) return connection.status();
   return std::unique_ptr<Target>(new WarrenTarget(std::move(options), *std::move(connection)));
 }
@@ -130,7 +138,7 @@ absl::Status WarrenTarget::DeleteQueue(const std::string& name) {
 }
 
 std::unique_ptr<PublishLink> WarrenTarget::NewPublishLink(const Workload& workload) {
-  return std::make_unique<WarrenPublishLink>(options_, workload);
+  return std::make_unique<WarrenPublishLink>(options_.connection, workload);
 }
 
 std::unique_ptr<ConsumeLink> WarrenTarget::NewConsumeLink(const Workload& workload) {

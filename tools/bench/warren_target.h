@@ -11,7 +11,14 @@ namespace warren::tools {
 
 class WarrenTarget : public Target {
  public:
-  static absl::StatusOr<std::unique_ptr<Target>> Connect(client::ConnectionOptions options);
+  struct Options {
+    client::ConnectionOptions connection;
+    // Consumers leave as many of their latest deliveries unsettled, while more come. With
+    // ack_lag >= Workload::window, what is settled was confirmed before, hence written.
+    uint32_t ack_lag = 0;
+  };
+
+  static absl::StatusOr<std::unique_ptr<Target>> Connect(Options options);
 
   absl::Status DeclareQueue(const std::string& name, bool durable) override;
   absl::Status DeleteQueue(const std::string& name) override;
@@ -19,10 +26,10 @@ class WarrenTarget : public Target {
   std::unique_ptr<ConsumeLink> NewConsumeLink(const Workload& workload) override;
 
  private:
-  WarrenTarget(client::ConnectionOptions options, std::unique_ptr<client::Connection> connection)
+  WarrenTarget(Options options, std::unique_ptr<client::Connection> connection)
       : options_(std::move(options)), connection_(std::move(connection)) {}
 
-  const client::ConnectionOptions options_;
+  const Options options_;
   const std::unique_ptr<client::Connection> connection_;
 };
 

@@ -145,6 +145,7 @@ absl::StatusOr<Result> Run(Target& target, const Workload& workload, bool verbos
   result.refused = counters.refused;
   result.consumed = counters.consumed;
   result.redelivered = counters.redelivered;
+  result.out_of_order = counters.out_of_order;
   const bool counts = workload.consumers > 0 && (workload.producers > 0 || counted);
   result.complete =
       result.refused == 0 && (!counts || result.consumed == Expected(workload, counters));

@@ -50,6 +50,7 @@ struct Counters {
   std::atomic<uint64_t> refused{0};    // rejected, unroutable or of unknown fate
   std::atomic<uint64_t> consumed{0};
   std::atomic<uint64_t> redelivered{0};
+  std::atomic<uint64_t> out_of_order{0};
   std::atomic<bool> stop{false};  // producers stop
   // Latency is recorded of messages stamped from here on.
   std::atomic<int64_t> measure_from_ns{0};
@@ -71,6 +72,8 @@ struct Result {
   uint64_t refused = 0;
   uint64_t consumed = 0;
   uint64_t redelivered = 0;
+  // Not redelivered, and yet after a later message of its producer; see body.h.
+  uint64_t out_of_order = 0;
   // Nothing was refused, and what should have been consumed was, once each.
   bool complete = false;
 };

@@ -163,6 +163,16 @@ TEST_F(ToolsTest, TheBenchmarkFillsAQueueAndDrainsItLater) {
   const Json drained = run({"--producers", "0", "--ack-batch", "100"});
   EXPECT_EQ(drained["total"]["published"], 0);
   EXPECT_EQ(drained["total"]["consumed"], 500);
+  EXPECT_EQ(drained["total"]["out_of_order"], 0);
+}
+
+TEST_F(ToolsTest, TheBenchmarkSettlesNothingThatIsNotConfirmed) {
+  const auto run = Run(WARREN_BENCH_BINARY,
+                       {"--persistent", "--count", "5000", "--size", "100", "--window", "200",
+                        "--ack-batch", "10", "--ack-lag", "200", "--json", "--quiet"}, "");
+  ASSERT_EQ(run.exit_code, 0) << run.errors << run.output;
+  EXPECT_EQ(Json::parse(run.output)["total"]["consumed"], 5000);
+  EXPECT_EQ(Run(WARREN_BENCH_BINARY, {"--count", "1", "--ack-lag", "9"}, "").exit_code, 1);
 }
 
 }  // namespace
