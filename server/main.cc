@@ -26,6 +26,7 @@
 #include "server/runtime/signals.h"
 #include "server/runtime/stall_reporter.h"
 #include "storage/open.h"
+#include "storage/spill/spill.h"
 
 namespace {
 
@@ -51,9 +52,14 @@ int Serve(const warren::config::Config& config) {
   if (!journal.ok()) return Fail("can't open the store", journal.status());
 
   warren::runtime::Stats stats;
-  warren::core::Broker broker({.seed = std::random_device()()});
+  auto spill = warren::storage::Spill::Open({.directory = config.spill_directory});
+  if (!spill.ok()) return Fail("can't page messages out of memory", spill.status());
+  // What can't leave memory (names, places in queues, what consumers hold) needs the other half.
+  warren::core::Broker broker({.seed = std::random_device()(),
+                               .page_out_above_bytes = config.memory_limit / 2});
   const absl::Status recovered =
-      warren::runtime::Recover(**journal, broker, stats, [&] { return signals.stop_requested(); });
+      warren::runtime::Recover(**journal, broker, spill->get(), stats,
+                               [&] { return signals.stop_requested(); });
   if (absl::IsCancelled(recovered)) return 0;
   if (!recovered.ok()) return Fail("can't recover from the store", recovered);
 
@@ -77,7 +83,8 @@ int Serve(const warren::config::Config& config) {
   {
     warren::runtime::Loop loop((*server)->queue(), broker, **journal, stats,
                                {.flow = {.memory_bytes = config.memory_limit},
-                                .shutdown = {.drain_timeout_ms = config.drain_timeout_ms}});
+                                .shutdown = {.drain_timeout_ms = config.drain_timeout_ms},
+                                .spill = spill->get()});
     stalls.Attach(loop);
     for (const std::string& name : config.virtual_hosts) {
       loop.Submit(warren::core::DeclareVirtualHost{.request = {}, .name = name});

@@ -1,8 +1,11 @@
 #include "server/config/config.h"
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <iostream>
 #include <map>
+#include <string_view>
+#include <system_error>
 
 #include "server/config/memory.h"
 #include "server/config/version.h"
@@ -40,6 +43,13 @@ std::string CheckLogLevel(const std::string& name) {
              : "\"" + name + "\" is none of debug, info, warning, error";
 }
 
+std::string SpillDirectory(const std::string& storage) {
+  constexpr std::string_view kEmbedded = "rocksdb:";
+  if (storage.starts_with(kEmbedded)) return storage.substr(kEmbedded.size());
+  std::error_code unknown;
+  return std::filesystem::temp_directory_path(unknown).string();
+}
+
 void AddOptions(CLI::App& app, Config& config, std::string& log_level) {
   app.add_option("--listen", config.listen,
                  "Address of the gRPC API; port 0 takes any free one")
@@ -58,14 +68,23 @@ void AddOptions(CLI::App& app, Config& config, std::string& log_level) {
       ->envname("WARREN_STORAGE")
       ->type_name("URL");
   app.add_option("--memory-limit", config.memory_limit,
-                 "Bytes of queued messages above which publishers are held until consumers catch "
-                 "up; K, M, G or KiB, MiB, GiB (all powers of 1024). The default is 60 % of the "
-                 "machine's or container's memory. Set too high, the system may kill the broker")
+                 "Bytes of memory for queued messages; K, M, G or KiB, MiB, GiB (all powers of "
+                 "1024). Above half of it the contents of messages that aren't needed soon are "
+                 "paged out to --spill-dir; at all of it publishers are held until consumers "
+                 "catch up. The default is 60 % of the machine's or container's memory. Set too "
+                 "high, the system may kill the broker")
       ->envname("WARREN_MEMORY_LIMIT")
       ->type_name("SIZE")
       ->transform(CLI::AsSizeValue(false).description(""))
       ->check(CLI::PositiveNumber.description(""))
       ->default_str("60 %");
+  app.add_option("--spill-dir", config.spill_directory,
+                 "Directory on a disk, not in memory, for contents that are paged out. Nothing in "
+                 "it outlives the process. The default is the directory of the RocksDB store, or "
+                 "else the one for temporary files ($TMPDIR, /tmp)")
+      ->envname("WARREN_SPILL_DIR")
+      ->type_name("PATH")
+      ->default_str("");
   app.add_option("--max-message-bytes", config.max_message_bytes,
                  "Largest body of a message, up to 512 MiB; larger ones are refused")
       ->envname("WARREN_MAX_MESSAGE_BYTES")
@@ -116,6 +135,7 @@ std::variant<Config, int> ParseConfig(int argc, const char* const* argv) {
     return app.exit(error) == 0 ? 0 : kUsageError;
   }
   runtime::ParseLogLevel(log_level, config.log_level);
+  if (config.spill_directory.empty()) config.spill_directory = SpillDirectory(config.storage);
   if (config.memory_limit == 0) config.memory_limit = AvailableMemory() / 10 * 6;
   return config;
 }

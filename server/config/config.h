@@ -17,6 +17,7 @@ struct Config {
   std::string http = "127.0.0.1:7172";  // "": no HTTP port
   std::string storage = "rocksdb:./data";
   uint64_t memory_limit = 0;  // bytes of queued messages
+  std::string spill_directory;
   uint64_t max_message_bytes = uint64_t{16} << 20;
   std::vector<std::string> virtual_hosts;
   int64_t drain_timeout_ms = 10'000;

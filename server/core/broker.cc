@@ -78,6 +78,7 @@ void Broker::Impl::Step(int64_t now_ms, Command command, Effects& effects) {
   std::visit([this](auto& c) { Handle(c); }, command);
   RunTimers();
   FinishStep();
+  Sweep();
   out_ = nullptr;
 #ifndef NDEBUG
   CheckInvariants();

@@ -238,6 +238,10 @@ class Broker::Impl {
   void Fetch(const Queue& queue, QueuedMessage& message);
   // Fetches what will be delivered soon; O(1) amortised over deliveries.
   void LookAhead(Queue& queue);
+  // Sends away what stayed, a little at each call, while there is need.
+  void Sweep();
+  // The next entry of the queue that is being swept; null at its end.
+  Entry* NextToSweep(Queue& queue);
   // The other way round, for a queue without consumers.
   void SendAheadAway(Queue& queue);
   // Nobody needs the content any more.
@@ -294,6 +298,15 @@ class Broker::Impl {
   absl::flat_hash_map<storage::MessageId, Moving> moving_;  // looked up, never walked
   PageWork page_work_;
   int64_t page_out_again_ms_ = 0;
+  struct SweepState {
+    storage::QueueId queue;      // being swept, or the last that was; may be gone
+    uint64_t ready_seen = 0;     // of its ready entries
+    bool ready_done = false;     // the delayed ones follow
+    size_t delayed_seen = 0;
+    uint64_t sent = 0;           // in this round over all queues
+    int64_t again_ms = 0;        // a round that sent nothing away isn't repeated at once
+  };
+  SweepState sweep_;
 
   std::vector<storage::QueueId> was_served_;  // when the last run ended; during recovery only
   absl::flat_hash_map<PublisherId, Publisher> publishers_;  // looked up, never walked

@@ -25,6 +25,8 @@ class DeadlineHeap {
   // No-op if it isn't in.
   void Remove(Entry* entry);
 
+  // In no useful order. REQUIRES: index < size().
+  Entry* at(size_t index) const { return heap_[index].entry; }
   // Every entry in it, in no useful order; for invariants.
   template <typename Visitor>
   void ForEach(Visitor visit) const {

@@ -122,6 +122,8 @@ bool Broker::Impl::EnsureServing(Queue& queue) {
 void Broker::Impl::StopServing(Queue& queue) {
   if (!queue.durable() || queue.serving == Serving::kNo) return;
   if (!queue.consumers.empty() || queue.unsettled_count() > 0) return;
+  // What a Get waits for would leave memory again while it asks once more.
+  if (!queue.waiting_gets.empty() && !stopping_) return;
   queue.serving = Serving::kNo;
   ledger_.Append(storage::QueueServing{queue.id, false, {queue.delivered_up_to}});
 }

@@ -12,6 +12,10 @@ namespace {
 // For how long nothing is sent away after it failed: a full disk doesn't empty in no time.
 constexpr int64_t kPauseMs = 1'000;
 
+// Entries that one step sweeps. A message that comes adds its entry to memory, about a hundred
+// bytes; a content that goes frees some times as much.
+constexpr int kSweepPerStep = 256;
+
 }  // namespace
 
 bool Broker::Impl::WantsSoon(const Queue& queue) const {
@@ -85,6 +89,43 @@ void Broker::Impl::LookAhead(Queue& queue) {
     return true;
   });
   queue.look_ahead_in = std::max(1U, (all ? window : messages) / 2);
+}
+
+void Broker::Impl::Sweep() {
+  const uint64_t mark = options_.page_out_above_bytes + options_.page_out_above_bytes / 2;
+  if (!IsShortOfMemory() || usage_.memory_bytes <= mark || now_ms_ < sweep_.again_ms) return;
+  for (int budget = kSweepPerStep; budget > 0; --budget) {
+    const auto it = queues_.find(sweep_.queue);
+    Entry* entry = it != queues_.end() ? NextToSweep(*it->second) : nullptr;
+    if (entry != nullptr) {
+      const bool soon = entry->state == EntryState::kReady && !it->second->consumers.empty() &&
+                        sweep_.ready_seen <= options_.page_window_messages;
+      if (soon || entry->message->entries > 1 ||
+          entry->message->residence != Residence::kMemory) {
+        continue;
+      }
+      SendAway(*entry->message);
+      ++sweep_.sent;
+      continue;
+    }
+    const auto next = queues_.upper_bound(sweep_.queue);
+    const bool round_ends = next == queues_.end();
+    if (round_ends && sweep_.sent == 0) sweep_.again_ms = now_ms_ + kPauseMs;
+    sweep_ = {.queue = round_ends ? storage::QueueId() : next->first,
+              .sent = round_ends ? 0 : sweep_.sent,
+              .again_ms = sweep_.again_ms};
+    if (now_ms_ < sweep_.again_ms) return;
+  }
+}
+
+Entry* Broker::Impl::NextToSweep(Queue& queue) {
+  if (!sweep_.ready_done) {
+    ++sweep_.ready_seen;
+    if (Entry* entry = queue.NextOfWalk()) return entry;
+    sweep_.ready_done = true;
+  }
+  const DeadlineHeap& deadlines = queue.deadlines();
+  return sweep_.delayed_seen < deadlines.size() ? deadlines.at(sweep_.delayed_seen++) : nullptr;
 }
 
 void Broker::Impl::SendAheadAway(Queue& queue) {

@@ -8,9 +8,11 @@
 // 1. Above the mark (BrokerOptions::page_out_above_bytes), a message that joins only queues that
 //    won't deliver it soon leaves at once. What came while there was room stays. So the head of a
 //    queue is in memory, and its tail is away.
-// 2. While a queue has consumers, the next so many messages are fetched ahead of need.
-// 3. When its last consumer leaves, what had been fetched goes away again.
-// 4. What is to be dead-lettered is fetched, since a dead letter is a new message with the same
+// 2. Above one and a half times the mark, what stayed follows: a sweep goes round all queues, a
+//    little each step.
+// 3. While a queue has consumers, the next so many messages are fetched ahead of need.
+// 4. When its last consumer leaves, what had been fetched goes away again.
+// 5. What is to be dead-lettered is fetched, since a dead letter is a new message with the same
 //    content. It waits in line behind those that died before it.
 //
 // The journal isn't involved: a message in the spill is as durable as it was, and a transient one

@@ -65,6 +65,7 @@ class Queue {
   void TakeDying();
 
   const ReadyLines& ready() const { return ready_; }
+  Entry* NextOfWalk() { return ready_.NextOfWalk(); }
   const DeadlineHeap& deadlines() const { return deadlines_; }
   const EntryList& held() const { return held_; }
   const EntryList& dying() const { return dying_; }

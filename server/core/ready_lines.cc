@@ -4,13 +4,22 @@
 
 namespace warren::core {
 
-Entry* ReadyLines::head() const {
-  for (size_t word = occupied_.size(); word-- > 0;) {
-    if (occupied_[word] != 0) {
-      return lines_[word * 64 + 63 - std::countl_zero(occupied_[word])].entries.front();
-    }
+Entry* ReadyLines::head() const { return FirstBelow(kPriorities); }
+
+Entry* ReadyLines::FirstBelow(size_t priority) const {
+  for (size_t word = (priority + 63) / 64; word-- > 0;) {
+    uint64_t occupied = occupied_[word];
+    if (priority < (word + 1) * 64) occupied &= (uint64_t{1} << (priority % 64)) - 1;
+    if (occupied != 0) return lines_[word * 64 + 63 - std::countl_zero(occupied)].entries.front();
   }
   return nullptr;
+}
+
+Entry* ReadyLines::NextOfWalk() {
+  Entry* entry = walk_ != nullptr ? walk_ : FirstBelow(walk_below_);
+  walk_ = entry != nullptr ? entry->next : nullptr;
+  walk_below_ = entry != nullptr ? entry->priority : kPriorities;
+  return entry;
 }
 
 Entry* ReadyLines::oldest_of_lowest() const {
@@ -43,6 +52,7 @@ void ReadyLines::Insert(Entry* entry) {
 
 void ReadyLines::Remove(Entry* entry) {
   Line& line = lines_[entry->priority];
+  if (walk_ == entry) walk_ = entry->next;
   if (line.last_returned == entry) line.last_returned = entry->next;
   line.entries.Remove(entry);
   if (line.entries.empty()) {

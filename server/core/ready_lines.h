@@ -27,6 +27,10 @@ class ReadyLines {
   // REQUIRES: it is in.
   void Remove(Entry* entry);
 
+  // Walks over the entries in the order of delivery, however many come and go meanwhile: the next
+  // one, or null at the end, after which it begins anew. There is one such walk.
+  Entry* NextOfWalk();
+
   // In the order of delivery, until `visit` returns false; whether it never did.
   template <typename Visitor>
   bool ForFirst(Visitor visit) const {
@@ -53,8 +57,17 @@ class ReadyLines {
     Entry* last_returned = nullptr;  // in this line, or null
   };
 
+  static constexpr size_t kPriorities = 256;
+
+  // The first entry of the highest line below this priority that has any; null if there is none.
+  Entry* FirstBelow(size_t priority) const;
+
   std::vector<Line> lines_;
-  std::array<uint64_t, 4> occupied_{};  // a bit a priority
+  std::array<uint64_t, kPriorities / 64> occupied_{};  // a bit a priority
+
+  // The walk: the next entry or, if that is null, the lines that are left.
+  Entry* walk_ = nullptr;
+  size_t walk_below_ = kPriorities;
 };
 
 }  // namespace warren::core

@@ -37,6 +37,11 @@ Loop::Loop(grpc::CompletionQueue& queue, core::Broker& broker, storage::Journal&
           journal, stats, [this](storage::Lsn lsn, absl::Status status) {
             inbox_.Post(JournalDone{lsn, std::move(status)});
           })) {
+  if (options_.spill != nullptr) {
+    pager_ = std::make_unique<Pager>(*options_.spill, [this](absl::StatusOr<core::Paged> moved) {
+      inbox_.Post(PagesMoved{std::move(moved)});
+    });
+  }
   UpdateStats();
 }
 
@@ -59,10 +64,12 @@ void Loop::Turn(Listener& listener) {
     Submit(core::Tick{});
   }
   KickJournal();
+  KickPager();
   UpdateFlow();
   ready_.Run();
   // What the calls that went on have published needn't wait for the next turn.
   KickJournal();
+  KickPager();
   Advance(listener);
   UpdateStats();
 }
@@ -98,13 +105,13 @@ SystemTime Loop::NextWake() const {
 void Loop::TakeMail() {
   if (!inbox_.HasMail()) return;
   inbox_.Take(mail_);
-  for (const Mail& mail : mail_) Take(mail);
+  for (Mail& mail : mail_) Take(mail);
   mail_.clear();
 }
 
-void Loop::Take(const Mail& mail) {
+void Loop::Take(Mail& mail) {
   std::visit(
-      [this](const auto& m) {
+      [this](auto& m) {
         using T = std::decay_t<decltype(m)>;
         if constexpr (std::is_same_v<T, JournalDone>) {
           journal_idle_ = true;
@@ -113,6 +120,14 @@ void Loop::Take(const Mail& mail) {
             KickJournal();
           } else {
             shutdown_.Fail(m.status);
+          }
+        } else if constexpr (std::is_same_v<T, PagesMoved>) {
+          pager_idle_ = true;
+          if (m.moved.ok()) {
+            Submit(*std::move(m.moved));
+            KickPager();
+          } else {
+            shutdown_.Fail(m.moved.status());
           }
         } else if constexpr (std::is_same_v<T, JournalStalled>) {
           flow_.SetStalled(m.reason);
@@ -157,6 +172,13 @@ void Loop::KickJournal() {
   if (!journal_idle_ || shutdown_.failed() || !broker_.HasPendingRecords()) return;
   journal_idle_ = false;
   writer_->Write(broker_.TakeBatch());
+}
+
+void Loop::KickPager() {
+  if (!pager_idle_ || shutdown_.failed() || !broker_.HasPageWork()) return;
+  WARREN_CHECK(pager_ != nullptr);
+  pager_idle_ = false;
+  pager_->Carry(broker_.TakePageWork());
 }
 
 void Loop::Advance(Listener& listener) {

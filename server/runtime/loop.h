@@ -10,7 +10,7 @@
 //
 // Invariants:
 // 1. A step's effects are handed out right after it, before anything else.
-// 2. At most one batch is with the journal writer.
+// 2. At most one batch is with the journal writer, and one piece of work with the pager.
 // 3. After the journal failed nothing is stepped and nothing is released any more.
 // 4. A held publish is stepped later or not at all; it is the call that waits (see flow()).
 #pragma once
@@ -32,6 +32,7 @@
 #include "server/runtime/journal_writer.h"
 #include "server/runtime/listener.h"
 #include "server/runtime/mail.h"
+#include "server/runtime/pager.h"
 #include "server/runtime/registry.h"
 #include "server/runtime/shutdown.h"
 #include "server/runtime/stats.h"
@@ -41,6 +42,9 @@ namespace warren::runtime {
 struct LoopOptions {
   FlowLimits flow;
   ShutdownOptions shutdown;
+  // Where messages go that leave memory; the loop's own while it lives. Null if the broker pages
+  // nothing out (see core::BrokerOptions).
+  storage::Spill* spill = nullptr;
   // A turn carries out completions up to this number or for this long, whichever comes first; then
   // the calls may write and the journal gets its batch. More makes larger frames and batches, and
   // adds latency when the broker is busy.
@@ -102,10 +106,11 @@ class Loop {
   void Advance(Listener& listener);
   void Begin(Shutdown::Phase phase, Listener& listener);
   void TakeMail();
-  void Take(const Mail& mail);
+  void Take(Mail& mail);
   void UpdateFlow();
   void UpdateStats();
   void KickJournal();
+  void KickPager();
   // The latest time until which a turn may sleep.
   std::chrono::system_clock::time_point NextWake() const;
   // Ends the queue and takes what is left in it.
@@ -135,6 +140,8 @@ class Loop {
 
   bool journal_idle_ = true;
   std::unique_ptr<JournalWriter> writer_;
+  bool pager_idle_ = true;
+  std::unique_ptr<Pager> pager_;  // null without a spill
 };
 
 }  // namespace warren::runtime

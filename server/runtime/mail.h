@@ -5,6 +5,8 @@
 #include <variant>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/core/command.h"
 #include "storage/ids.h"
 
 namespace warren::runtime {
@@ -23,12 +25,17 @@ struct JournalStalled {
 
 struct JournalResumed {};
 
+// The pager is done with its work; if that failed, the broker must stop.
+struct PagesMoved {
+  absl::StatusOr<core::Paged> moved;
+};
+
 // Somebody wants the broker to stop, after a drain.
 struct StopRequested {};
 
 // The listener takes no calls any more and has ended those it had.
 struct ListenerDown {};
 
-using Mail = std::variant<JournalDone, JournalStalled, JournalResumed, StopRequested, ListenerDown>;
+using Mail = std::variant<JournalDone, PagesMoved, JournalStalled, JournalResumed, StopRequested, ListenerDown>;
 
 }  // namespace warren::runtime

@@ -5,21 +5,38 @@
 #include <utility>
 #include <variant>
 
+#include "server/base/check.h"
 #include "server/runtime/clock.h"
 #include "server/runtime/log.h"
+#include "server/runtime/pager.h"
 
 namespace warren::runtime {
 
-absl::Status Recover(storage::Journal& journal, core::Broker& broker, Stats& stats,
-                     const std::function<bool()>& cancelled) {
+absl::Status Recover(storage::Journal& journal, core::Broker& broker, storage::Spill* spill,
+                     Stats& stats, const std::function<bool()>& cancelled) {
   constexpr auto kReportEvery = std::chrono::seconds(3);
   // How many records go by before the clock is looked at.
   constexpr uint64_t kLookEvery = 1024;
+  // How many records go by before messages are moved out of memory.
+  constexpr uint64_t kPageEvery = 256;
   const auto start = std::chrono::steady_clock::now();
   auto reported = start;
   uint64_t records = 0;
   uint64_t messages = 0;
   const int64_t now_ms = NowMs();
+
+  // More may be in the journal than there is memory for.
+  uint64_t since_room = 0;
+  const auto make_room = [&]() -> absl::Status {
+    if (++since_room < kPageEvery || !broker.HasPageWork()) return absl::OkStatus();
+    since_room = 0;
+    WARREN_CHECK(spill != nullptr);
+    absl::StatusOr<core::Paged> moved = MovePages(*spill, broker.TakePageWork());
+    if (!moved.ok()) return moved.status();
+    core::Effects none;
+    broker.Step(now_ms, *std::move(moved), none);
+    return absl::OkStatus();
+  };
 
   const absl::Status status = journal.Recover([&](storage::Record record) -> absl::Status {
     if (std::holds_alternative<storage::MessagePublished>(record)) ++messages;
@@ -31,7 +48,8 @@ absl::Status Recover(storage::Journal& journal, core::Broker& broker, Stats& sta
         Log(LogLevel::kInfo, "recovering", {{"messages", std::to_string(messages)}});
       }
     }
-    return broker.Restore(std::move(record), now_ms);
+    const absl::Status restored = broker.Restore(std::move(record), now_ms);
+    return restored.ok() ? make_room() : restored;
   });
   if (!status.ok()) return status;
   broker.FinishRecovery(NowMs());

@@ -343,7 +343,8 @@ void World::DrainAll() {
   for (Publisher& publisher : publishers_) {
     if (!publisher.open) OpenPublisher(publisher);
   }
-  for (int round = 0; round < 200; ++round) {
+  // A Get answers with what is in memory, which may be a message at a time.
+  for (int round = 0; round < 3000; ++round) {
     Settle();
     PassTime(100);
     for (const QueueKind& queue : queues_) {
