@@ -16,6 +16,7 @@
 // 3. Recover yields the same live state, however often the process died, at whatever point.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -45,10 +46,22 @@ class Journal {
   // broker must stop, and nothing that waits for this batch may be released.
   // REQUIRES: batch.lsn is one more than that of the batch before.
   virtual absl::Status Append(const Batch& batch) = 0;
+
+  // Until when nobody else can own the store: past it, nothing may be taken from publishers until
+  // this is later again, since somebody else may be serving the same queues. Always in the future
+  // for a store that only one process can open. Thread-safe.
+  virtual std::chrono::steady_clock::time_point OwnedUntil() const {
+    return std::chrono::steady_clock::time_point::max();
+  }
+
+  // Tidies the store a little, if there is anything to tidy. Called after the outcome of a batch
+  // has been told, when nobody waits for it; takes some milliseconds at most unless the store is in
+  // trouble, of which the next Append tells.
+  virtual void Maintain() {}
 };
 
-// Hears about transient trouble, so that publishers can be held and told why. Called on the thread
-// that is inside Append.
+// Hears about transient trouble, so that publishers can be held and told why, and about the end of
+// ownership. Called on the thread that is inside Append, but for OnLost.
 class JournalObserver {
  public:
   virtual ~JournalObserver() = default;
@@ -56,6 +69,8 @@ class JournalObserver {
   virtual void OnStalled(std::string_view reason) = 0;
   // Called when it goes on.
   virtual void OnResumed() = 0;
+  // Called when somebody else owns the store now; the broker must stop. On any thread, at most once.
+  virtual void OnLost(const absl::Status& /*why*/) {}
 };
 
 }  // namespace warren::storage

@@ -1,8 +1,8 @@
 // One connection to PostgreSQL through libpq: scripts of several statements, COPY in both
 // directions, and waits that can be ended.
 //
-// Place in the life of a message: step 6, below the batch writer, and recovery. libpq itself, since
-// libpqxx streams text only.
+// Place in the life of a message: step 6, below the batch writer, and recovery. libpq itself: the
+// libpqxx of Debian 12 streams text only, drops the SQLSTATE of many errors, and waits without end.
 //
 // Thread safety: thread-compatible; the stop token may be asked to stop by any thread.
 //
@@ -70,6 +70,8 @@ class Link {
 
   bool is_open() const { return PQstatus(connection_.get()) == CONNECTION_OK && !broken_; }
   const std::string& where() const { return where_; }
+  // As server_version_num says it: 150002 is 15.2.
+  int server_version() const { return PQserverVersion(connection_.get()); }
 
  private:
   struct Closer {

@@ -8,8 +8,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "storage/postgres/batch_writer.h"
-#include "storage/postgres/connect.h"
 #include "storage/postgres/lease.h"
+#include "storage/postgres/link.h"
 #include "storage/postgres/recovery.h"
 #include "storage/postgres/schema.h"
 #include "storage/postgres/session.h"
@@ -196,11 +196,12 @@ void PostgresJournal::Impl::Maintain() {
 absl::StatusOr<std::unique_ptr<PostgresJournal>> PostgresJournal::Open(PostgresOptions options,
                                                                        JournalObserver* observer) {
   {
-    absl::StatusOr<std::unique_ptr<pqxx::connection>> connection =
-        Connect(options.access, "warren schema");
-    if (!connection.ok()) return connection.status();
-    absl::Status migrated = Migrate(**connection, Redacted(options.access.url));
-    if (!migrated.ok()) return migrated;
+    const absl::StatusOr<std::unique_ptr<Link>> link = Link::Connect({.access = options.access,
+                                                                      .application_name = "warren schema",
+                                                                      .stop = options.stop,
+                                                                      .patience = options.patience});
+    if (!link.ok()) return link.status();
+    if (absl::Status migrated = Migrate(**link); !migrated.ok()) return migrated;
   }
   absl::StatusOr<std::unique_ptr<Lease>> lease = Lease::Take(
       {.access = options.access, .lease_ms = options.lease_ms, .stop = options.stop}, observer);
