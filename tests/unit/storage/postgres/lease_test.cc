@@ -1,0 +1,222 @@
+#include "storage/postgres/lease.h"
+
+#include <condition_variable>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "storage/postgres/process_name.h"
+#include "storage/postgres/schema.h"
+#include "tests/support/postgres_server.h"
+#include "tests/unit/storage/postgres/child.h"
+
+namespace warren::storage {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::warren::testing::PostgresServer;
+using std::chrono::milliseconds;
+using Clock = Lease::Clock;
+
+constexpr std::chrono::seconds kPatience{20};
+
+// Notes what it hears; others can wait for it.
+class Listener final : public JournalObserver {
+ public:
+  void OnStalled(std::string_view reason) override { Note(stalled_, std::string(reason)); }
+  void OnResumed() override { Note(resumed_, "resumed"); }
+  void OnLost(const absl::Status& why) override { Note(lost_, why.ToString()); }
+
+  // "" if it doesn't come.
+  std::string AwaitStalled() { return Await(stalled_); }
+  std::string AwaitResumed() { return Await(resumed_); }
+  std::string AwaitLost() { return Await(lost_); }
+  bool stalled() {
+    const std::lock_guard lock(mutex_);
+    return !stalled_.empty();
+  }
+
+ private:
+  void Note(std::string& what, std::string text) {
+    const std::lock_guard lock(mutex_);
+    what = std::move(text);
+    changed_.notify_all();
+  }
+  std::string Await(const std::string& what) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, kPatience, [&] { return !what.empty(); });
+    return what;
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::string stalled_, resumed_, lost_;
+};
+
+class LeaseTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!PostgresServer::Installed()) GTEST_SKIP() << PostgresServer::kNotInstalled;
+    url_ = PostgresServer::Shared().CreateDatabase();
+    auto link = Link::Connect({.access = {.url = url_}});
+    ASSERT_TRUE(link.ok()) << link.status();
+    const absl::Status migrated = Migrate(**link);
+    ASSERT_TRUE(migrated.ok()) << migrated;
+  }
+
+  absl::StatusOr<std::unique_ptr<Lease>> Take(int64_t lease_ms, JournalObserver* observer = nullptr,
+                                              std::stop_token stop = {}) {
+    return Lease::Take({.access = {.url = url_},
+                        .lease_ms = lease_ms,
+                        .stop = std::move(stop),
+                        .look_every = milliseconds(10)},
+                       observer);
+  }
+
+  std::string Sql(const std::string& sql) { return PostgresServer::Execute(url_, sql); }
+
+  // Makes `owner` the owner, for a time as PostgreSQL reads it.
+  void SetOwner(const std::string& owner, const std::string& time) {
+    Sql(absl::StrCat("UPDATE warren.shards SET owner = '", owner,
+                     "', epoch = epoch + 1, expires_at = clock_timestamp() + interval '", time,
+                     "'"));
+  }
+
+  // Waits until the lease lasts longer than it did; false if it never does.
+  static bool AwaitRenewal(const Lease& lease, Clock::time_point than) {
+    const auto deadline = Clock::now() + kPatience;
+    while (lease.OwnedUntil() <= than && Clock::now() < deadline) std::this_thread::yield();
+    return lease.OwnedUntil() > than;
+  }
+
+  std::string url_;
+};
+
+constexpr char kElsewhere[] = "shop-2/b/1/77/5";
+
+TEST_F(LeaseTest, IsTakenAtOnceIfItIsNobodys) {
+  const auto before = Clock::now();
+  const auto lease = Take(60'000);
+  ASSERT_TRUE(lease.ok()) << lease.status();
+  EXPECT_EQ((*lease)->epoch(), 1);
+  EXPECT_GE((*lease)->OwnedUntil(), before + milliseconds(60'000));
+  EXPECT_LE((*lease)->OwnedUntil(), Clock::now() + milliseconds(60'000));
+  EXPECT_EQ(Sql("SELECT owner FROM warren.shards"), ThisProcess());
+}
+
+TEST_F(LeaseTest, SecondWaitsUntilTheFirstGivesUp) {
+  auto first = Take(60'000);
+  ASSERT_TRUE(first.ok()) << first.status();
+  Sql("UPDATE warren.shards SET last_batch = 5");
+  Listener listener;
+  absl::StatusOr<std::unique_ptr<Lease>> second;
+  std::thread taker([&] { second = Take(60'000, &listener); });
+  EXPECT_THAT(listener.AwaitStalled(),
+              AllOf(HasSubstr("waiting for the lease"), HasSubstr(absl::StrCat("process ", getpid())),
+                    HasSubstr("/t")));
+  first->reset();
+  taker.join();
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_EQ((*second)->epoch(), 2);
+  EXPECT_EQ(listener.AwaitResumed(), "resumed");
+  EXPECT_EQ(Sql("SELECT last_batch FROM warren.shards"), "0") << "batches count from 1 again";
+}
+
+TEST_F(LeaseTest, IsTakenWhenItRanOut) {
+  SetOwner(kElsewhere, "1 second");
+  Listener listener;
+  const auto lease = Take(60'000, &listener);
+  ASSERT_TRUE(lease.ok()) << lease.status();
+  EXPECT_TRUE(listener.stalled());
+  EXPECT_THAT(listener.AwaitStalled(), HasSubstr("the broker on shop-2, process 77"));
+  EXPECT_EQ((*lease)->epoch(), 2);
+}
+
+TEST_F(LeaseTest, OfADeadProcessOfThisMachineIsTakenAtOnce) {
+  Child owner;
+  SetOwner(owner.name(), "1 hour");
+  Listener listener;
+  absl::StatusOr<std::unique_ptr<Lease>> lease;
+  std::thread taker([&] { lease = Take(60'000, &listener); });
+  EXPECT_NE(listener.AwaitStalled(), "") << "it lives";
+  owner.Kill();
+  taker.join();
+  EXPECT_TRUE(lease.ok()) << lease.status();
+}
+
+TEST_F(LeaseTest, TheDeposedOneFindsOut) {
+  Listener listener;
+  const auto lease = Take(600, &listener);
+  ASSERT_TRUE(lease.ok()) << lease.status();
+  SetOwner(kElsewhere, "1 hour");
+  EXPECT_THAT(listener.AwaitLost(),
+              AllOf(HasSubstr("ABORTED"), HasSubstr("shop-2, process 77 (epoch 2)"),
+                    HasSubstr("lease of 600 ms"), HasSubstr("--lease")));
+  EXPECT_LT((*lease)->OwnedUntil(), Clock::now());
+  (*lease)->Renewed(Clock::now());
+  EXPECT_LT((*lease)->OwnedUntil(), Clock::now()) << "for good";
+}
+
+TEST_F(LeaseTest, TheDeposedOneDoesNotGiveUpWhatIsAnothers) {
+  {
+    const auto lease = Take(60'000);
+    ASSERT_TRUE(lease.ok()) << lease.status();
+    SetOwner(kElsewhere, "1 hour");
+  }
+  EXPECT_EQ(Sql("SELECT owner FROM warren.shards"), kElsewhere);
+}
+
+TEST_F(LeaseTest, IsRenewedAcrossARestartOfTheServer) {
+  Listener listener;
+  const auto lease = Take(1'500, &listener);
+  ASSERT_TRUE(lease.ok()) << lease.status();
+  PostgresServer::Shared().Kill();
+  const auto before = (*lease)->OwnedUntil();
+  ASSERT_TRUE(PostgresServer::Shared().Start().ok());
+  EXPECT_TRUE(AwaitRenewal(**lease, before));
+  EXPECT_EQ(Sql("SELECT epoch FROM warren.shards"), "1");
+}
+
+TEST_F(LeaseTest, ThatRanOutIsRenewedIfNobodyTookIt) {
+  const auto lease = Take(300);
+  ASSERT_TRUE(lease.ok()) << lease.status();
+  PostgresServer::Shared().Freeze();
+  // Not longer than its time after the server's last answer.
+  const auto deadline = Clock::now() + milliseconds(300);
+  while ((*lease)->OwnedUntil() > Clock::now()) std::this_thread::yield();
+  EXPECT_LE((*lease)->OwnedUntil(), deadline);
+  PostgresServer::Shared().Thaw();
+  EXPECT_TRUE(AwaitRenewal(**lease, Clock::now()));
+  EXPECT_EQ((*lease)->epoch(), 1);
+}
+
+TEST_F(LeaseTest, CommitsRenewItAndNeverShortenIt) {
+  const auto lease = Take(60'000);
+  ASSERT_TRUE(lease.ok()) << lease.status();
+  const auto taken = (*lease)->OwnedUntil();
+  const auto begun = Clock::now() + milliseconds(1'000);
+  (*lease)->Renewed(begun);
+  EXPECT_EQ((*lease)->OwnedUntil(), begun + milliseconds(60'000));
+  (*lease)->Renewed(begun - milliseconds(500));
+  EXPECT_EQ((*lease)->OwnedUntil(), begun + milliseconds(60'000));
+  EXPECT_GT((*lease)->OwnedUntil(), taken);
+}
+
+TEST_F(LeaseTest, WaitEndsWhenAskedTo) {
+  SetOwner(kElsewhere, "1 hour");
+  Listener listener;
+  std::stop_source stop;
+  absl::StatusOr<std::unique_ptr<Lease>> lease;
+  std::thread taker([&] { lease = Take(60'000, &listener, stop.get_token()); });
+  listener.AwaitStalled();
+  stop.request_stop();
+  taker.join();
+  EXPECT_EQ(lease.status().code(), absl::StatusCode::kCancelled);
+}
+
+}  // namespace
+}  // namespace warren::storage
