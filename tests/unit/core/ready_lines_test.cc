@@ -85,5 +85,36 @@ TEST(ReadyLines, EveryPriorityFindsItsWord) {
   }
 }
 
+// Goal: a walk sees each entry that is there from its begin to its end once, in order, whatever
+// else comes and goes meanwhile.
+TEST(ReadyLines, AWalkSeesAllThatStays) {
+  const uint64_t seed = storage::TestSeed();
+  SCOPED_TRACE(storage::SeedTrace(seed));
+  storage::Random random(seed);
+  std::deque<Entry> entries(300);
+  ReadyLines lines(5);
+  std::vector<Entry*> stay;
+  std::vector<Entry*> go;
+  for (size_t i = 0; i < entries.size(); ++i) {
+    entries[i].position = i + 1;
+    entries[i].priority = static_cast<uint8_t>(random() % 6);
+    lines.Insert(&entries[i]);
+    (i % 3 == 0 ? go : stay).push_back(&entries[i]);
+  }
+  std::sort(stay.begin(), stay.end(), GoesBefore);
+  for (int round = 0; round < 2; ++round) {
+    std::vector<Entry*> seen;
+    while (Entry* entry = lines.NextOfWalk()) {
+      if (std::find(stay.begin(), stay.end(), entry) != stay.end()) seen.push_back(entry);
+      if (!go.empty()) {
+        const size_t index = random() % go.size();
+        lines.Remove(go[index]);
+        go.erase(go.begin() + static_cast<std::ptrdiff_t>(index));
+      }
+    }
+    EXPECT_EQ(seen, stay);
+  }
+}
+
 }  // namespace
 }  // namespace warren::core
