@@ -1,8 +1,6 @@
 #include "storage/postgres/postgres_journal.h"
 
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
 #include <optional>
 #include <utility>
 
@@ -15,20 +13,12 @@
 #include "storage/postgres/session.h"
 #include "storage/postgres/tidier.h"
 #include "storage/postgres/trouble.h"
+#include "storage/wait.h"
 
 namespace warren::storage {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-// False if stopped before the time was over.
-bool WaitUnlessStopped(std::stop_token stop, std::chrono::milliseconds time) {
-  std::mutex mutex;
-  std::unique_lock lock(mutex);
-  std::condition_variable_any stopped;
-  stopped.wait_for(lock, stop, time, [] { return false; });
-  return !stop.stop_requested();
-}
 
 }  // namespace
 
@@ -201,7 +191,7 @@ absl::StatusOr<std::unique_ptr<PostgresJournal>> PostgresJournal::Open(PostgresO
                                                                       .stop = options.stop,
                                                                       .patience = options.patience});
     if (!link.ok()) return link.status();
-    if (absl::Status migrated = Migrate(**link); !migrated.ok()) return migrated;
+    if (absl::Status migrated = Migrate(**link, options.access); !migrated.ok()) return migrated;
   }
   absl::StatusOr<std::unique_ptr<Lease>> lease = Lease::Take(
       {.access = options.access, .lease_ms = options.lease_ms, .stop = options.stop}, observer);

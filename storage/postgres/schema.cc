@@ -1,11 +1,14 @@
 #include "storage/postgres/schema.h"
 
+#include <exception>
+#include <pqxx/pqxx>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "storage/postgres/schema_scripts.h"
+#include "storage/postgres/trouble.h"
 
 namespace warren::storage {
 namespace {
@@ -36,29 +39,47 @@ COMMENT ON COLUMN warren.schema_migrations.applied_at IS 'When it was applied.';
 )";
 
 // Zero if there is nothing yet.
-absl::StatusOr<int> VersionIn(Link& link) {
-  const absl::StatusOr<Link::Rows> table =
-      link.Query("SELECT to_regclass('warren.schema_migrations')", kDoing);
-  if (!table.ok()) return table.status();
-  if (table->at(0)[0].empty()) return 0;
-  const absl::StatusOr<Link::Rows> found =
-      link.Query("SELECT coalesce(max(version), 0) FROM warren.schema_migrations", kDoing);
-  if (!found.ok()) return found.status();
-  int version = 0;
-  if (!absl::SimpleAtoi(found->at(0)[0], &version)) {
-    return absl::DataLossError(absl::StrCat(link.where(), ": warren.schema_migrations holds \"",
-                                            found->at(0)[0], "\" where a number must be"));
+int VersionIn(pqxx::connection& database) {
+  pqxx::read_transaction look(database);
+  if (look.exec("SELECT to_regclass('warren.schema_migrations')")[0][0].is_null()) return 0;
+  return look.exec("SELECT coalesce(max(version), 0) FROM warren.schema_migrations")[0][0].as<int>();
+}
+
+// One step up. The row comes first: a broker that is second waits there, and then fails.
+void Advance(pqxx::connection& database, int version) {
+  pqxx::work step(database);
+  if (version == 0) step.exec(kBegin);
+  step.exec("INSERT INTO warren.schema_migrations (version) VALUES (" +
+            std::to_string(version + 1) + ")");
+  step.exec(std::string(SchemaScripts()[static_cast<size_t>(version)]));
+  step.commit();
+}
+
+// Goes up to version `known`; the version that is there then.
+int AdvanceTo(pqxx::connection& database, int known) {
+  int version = VersionIn(database);
+  while (version < known) {
+    const int before = version;
+    try {
+      Advance(database, before);
+    } catch (const pqxx::sql_error&) {
+      version = VersionIn(database);
+      if (version == before) throw;
+      continue;  // another broker was quicker
+    }
+    version = before + 1;
   }
   return version;
 }
 
-// One step up. The row comes first: a broker that is second waits there, and then fails.
-absl::Status Advance(Link& link, int version) {
-  return link.Run(absl::StrCat("BEGIN;", version == 0 ? kBegin : "",
-                               "INSERT INTO warren.schema_migrations (version) VALUES (",
-                               version + 1, ");",
-                               Absl(SchemaScripts()[static_cast<size_t>(version)]), "; COMMIT"),
-                  kDoing);
+// libpqxx 6 has classes for some errors and forgets the SQLSTATE of these.
+std::string StateOf(const pqxx::sql_error& error) {
+  if (!error.sqlstate().empty()) return error.sqlstate();
+  if (dynamic_cast<const pqxx::insufficient_privilege*>(&error) != nullptr) return "42501";
+  if (dynamic_cast<const pqxx::disk_full*>(&error) != nullptr) return "53100";
+  if (dynamic_cast<const pqxx::insufficient_resources*>(&error) != nullptr) return "53000";
+  if (dynamic_cast<const pqxx::syntax_error*>(&error) != nullptr) return "42601";
+  return "";
 }
 
 absl::Status LookAtServer(Link& link) {
@@ -93,19 +114,19 @@ absl::Status CheckSchemaVersion(std::string_view where, int found, int known) {
       "knows versions up to ", known, ": start the newer broker, or use another database"));
 }
 
-absl::Status Migrate(Link& link) {
+absl::Status Migrate(Link& link, const PostgresAccess& access) {
   if (absl::Status fits = LookAtServer(link); !fits.ok()) return fits;
+  const absl::StatusOr<std::string> parameters = ConnectionString(access, "warren schema");
+  if (!parameters.ok()) return parameters.status();
   const int known = static_cast<int>(SchemaScripts().size());
-  absl::StatusOr<int> version = VersionIn(link);
-  while (version.ok() && *version < known) {
-    const int before = *version;
-    const absl::Status advanced = Advance(link, before);
-    version = VersionIn(link);
-    // Else another broker was quicker.
-    const bool moved = version.ok() && *version > before;
-    if (!advanced.ok() && !moved) return advanced;
+  try {
+    pqxx::connection database(*parameters);
+    return CheckSchemaVersion(link.where(), AdvanceTo(database, known), known);
+  } catch (const pqxx::sql_error& error) {
+    return SqlTrouble(link.where(), kDoing, StateOf(error), error.what());
+  } catch (const std::exception& error) {  // mostly pqxx::broken_connection
+    return SqlTrouble(link.where(), kDoing, "", error.what());
   }
-  return version.ok() ? CheckSchemaVersion(link.where(), *version, known) : version.status();
 }
 
 }  // namespace warren::storage

@@ -8,13 +8,16 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "storage/postgres/access.h"
 #include "storage/postgres/link.h"
 
 namespace warren::storage {
 
 // FAILED_PRECONDITION if the server is too old, the database's encoding isn't UTF8, or a newer
 // broker made the schema; PERMISSION_DENIED if the role may not make it; else as in trouble.h.
-absl::Status Migrate(Link& link);
+// The link looks at the server, whose refusals libpqxx would tell without their SQLSTATE; the scripts
+// go through libpqxx, on a connection of their own.
+absl::Status Migrate(Link& link, const PostgresAccess& access);
 
 // The parts of Migrate that look at the server only.
 absl::Status CheckServer(std::string_view where, int server_version, std::string_view encoding);

@@ -64,7 +64,7 @@ class LeaseTest : public ::testing::Test {
     url_ = PostgresServer::Shared().CreateDatabase();
     auto link = Link::Connect({.access = {.url = url_}});
     ASSERT_TRUE(link.ok()) << link.status();
-    const absl::Status migrated = Migrate(**link);
+    const absl::Status migrated = Migrate(**link, {.url = url_});
     ASSERT_TRUE(migrated.ok()) << migrated;
   }
 

@@ -23,7 +23,7 @@ class Schema : public ::testing::Test {
 
   static absl::Status MigrateAt(const std::string& url) {
     auto link = Link::Connect({.access = {.url = url}});
-    return link.ok() ? Migrate(**link) : link.status();
+    return link.ok() ? Migrate(**link, {.url = url}) : link.status();
   }
 };
 
