@@ -39,6 +39,21 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             metafunc.parametrize(fixture, names, indirect=True, scope="session")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Takes out those for which `--storage` leaves no store."""
+    left_out = [item for item in items if without_store(item)]
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=left_out)
+
+
+def without_store(item: pytest.Item) -> bool:
+    chosen = getattr(item, "callspec", None)
+    return chosen is not None and any(
+        fixture in chosen.params and chosen.params[fixture] not in storages.ALL
+        for fixture in ("storage", "durable_storage")
+    )
+
+
 @pytest.fixture(scope="session")
 def postgres_servers() -> Iterator[Callable[[], PostgresServer]]:
     """Starts the PostgreSQL that tests share which leave it alone, when it is first asked for."""

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import os
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
 from postgres_server import INSTALLED, PostgresServer, bin_directory
-from warren_process import binary
 
 ALL = ("memory", "rocksdb", "postgres")
 DURABLE = ("rocksdb", "postgres")
@@ -32,15 +29,7 @@ def why_not(name: str) -> str:
     """Why a store can't be had here; "" if it can."""
     if name == "postgres" and bin_directory() is None:
         return f"PostgreSQL isn't installed in {INSTALLED}"
-    if name == "postgres" and binary().exists() and not _broker_knows_postgres():
-        return "this broker can't use PostgreSQL"
     return ""
-
-
-@functools.cache
-def _broker_knows_postgres() -> bool:
-    said = subprocess.run([binary(), "--help"], capture_output=True, text=True, check=False)
-    return "postgres" in said.stdout
 
 
 def from_environment() -> str:
