@@ -44,6 +44,8 @@ void JournalWriter::Run() {
     stats_.bytes_written.Add(batch->bytes);
     done_(batch->lsn, status);
     if (!status.ok()) return;
+    batch.reset();  // frees memory before the next one comes
+    journal_.Maintain();
   }
 }
 

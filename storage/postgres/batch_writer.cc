@@ -115,14 +115,25 @@ void BatchWriter::WriteNotes() {
   buffer_.clear();
   CopyWriter out(buffer_);
   out.Header();
+  SegmentNumber segment = 0;
+  gone_.clear();
+  const auto end_gone = [&] {
+    if (!gone_.empty()) WriteGone(out, segment, gone_);
+    gone_.clear();
+  };
   for (const Note& note : notes_) {
-    if (const auto* removed = std::get_if<EntryRemoved>(note.record)) {
-      WriteRemoval(out, note.segment, note.sequence, *removed);
+    if (note.segment != segment || gone_.size() == kMostInNote) end_gone();
+    segment = note.segment;
+    if (const auto* updated = std::get_if<EntryUpdated>(note.record)) {
+      WriteUpdate(out, segment, note.sequence, *updated);
+    } else if (const auto& removed = std::get<EntryRemoved>(*note.record); removed.last) {
+      gone_.push_back(removed.message);
     } else {
-      WriteUpdate(out, note.segment, note.sequence, std::get<EntryUpdated>(*note.record));
+      WriteRemoval(out, segment, note.sequence, removed);
     }
     if (buffer_.size() >= kChunkBytes) Send();
   }
+  end_gone();
   out.Trailer();
   Send();
   session_.link().EndCopy();
@@ -133,9 +144,10 @@ void BatchWriter::Committed() {
     segments_.Published(std::get<MessagePublished>(*message.record).id, message.bytes);
   }
   for (const Note& note : notes_) {
-    segments_.Noted(note.segment);
     const auto* removed = std::get_if<EntryRemoved>(note.record);
-    if (removed != nullptr && removed->last) segments_.Removed(removed->message);
+    const bool gone = removed != nullptr && removed->last;
+    segments_.Noted(note.segment, gone ? kGoneBytes : kNoteBytes);
+    if (gone) segments_.Removed(removed->message);
   }
   segments_.Rotate();
 }

@@ -62,6 +62,7 @@ class BatchWriter {
   std::vector<Note> notes_;
   // Rows that haven't been sent yet.
   std::string buffer_;
+  std::vector<MessageId> gone_;  // scratch
 };
 
 }  // namespace warren::storage

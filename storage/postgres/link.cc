@@ -26,6 +26,7 @@ constexpr char kSetUp[] =
     " WHERE current_setting('synchronous_commit') IN ('off', 'local');"
     "SET client_encoding = 'UTF8'; SET standard_conforming_strings = on;"
     "SET synchronize_seqscans = off; SET lock_timeout = '5s'; SET statement_timeout = 0;"
+    "SET default_transaction_isolation = 'read committed';"
     "SET idle_in_transaction_session_timeout = 0; SET client_min_messages = warning;"
     "SET search_path = pg_catalog; SET row_security = off; SET jit = off";
 

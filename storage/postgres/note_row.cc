@@ -1,13 +1,15 @@
 #include "storage/postgres/note_row.h"
 
+#include <string_view>
+
 namespace warren::storage {
 namespace {
 
-constexpr int16_t kFields = 8;
+constexpr int16_t kFields = 9;
 
-// The columns that all have. `kind` as the schema describes it.
-void Begin(CopyWriter& out, SegmentNumber segment, int64_t sequence, MessageId message,
-           QueueId queue, std::string_view kind) {
+// The columns up to the kind, which is as the schema describes it.
+void AboutOne(CopyWriter& out, SegmentNumber segment, int64_t sequence, MessageId message,
+              QueueId queue, std::string_view kind) {
   out.Row(kFields);
   out.Int8(static_cast<int64_t>(message.value));
   out.Int8(static_cast<int64_t>(queue.value));
@@ -16,29 +18,44 @@ void Begin(CopyWriter& out, SegmentNumber segment, int64_t sequence, MessageId m
   out.Bytes(kind);
 }
 
-void NoFacts(CopyWriter& out) {
+void AboutSeveral(CopyWriter& out, SegmentNumber segment, const std::vector<MessageId>& messages,
+                  std::string_view kind) {
+  out.Row(kFields);
+  out.Null();
+  out.Null();
+  out.Int8(0);
+  out.Int4(segment);
+  out.Bytes(kind);
   out.Null();
   out.Null();
   out.Null();
+  out.BigintArray(messages, [](MessageId id) { return id.value; });
 }
 
 }  // namespace
 
 void WriteRemoval(CopyWriter& out, SegmentNumber segment, int64_t sequence, const EntryRemoved& r) {
-  Begin(out, segment, sequence, r.message, r.queue, r.last ? "l" : "r");
-  NoFacts(out);
+  AboutOne(out, segment, sequence, r.message, r.queue, "r");
+  out.Null();
+  out.Null();
+  out.Null();
+  out.Null();
 }
 
 void WriteUpdate(CopyWriter& out, SegmentNumber segment, int64_t sequence, const EntryUpdated& r) {
-  Begin(out, segment, sequence, r.message, r.facts.queue, "u");
+  AboutOne(out, segment, sequence, r.message, r.facts.queue, "u");
   out.Int8(r.facts.expires_at_ms);
   out.Int8(r.facts.due_at_ms);
   out.Int8(static_cast<int64_t>(r.facts.delivery_count));
+  out.Null();
 }
 
-void WriteMove(CopyWriter& out, SegmentNumber segment, MessageId message) {
-  Begin(out, segment, 0, message, QueueId{}, "m");
-  NoFacts(out);
+void WriteGone(CopyWriter& out, SegmentNumber segment, const std::vector<MessageId>& messages) {
+  AboutSeveral(out, segment, messages, "g");
+}
+
+void WriteMoved(CopyWriter& out, SegmentNumber segment, const std::vector<MessageId>& messages) {
+  AboutSeveral(out, segment, messages, "m");
 }
 
 }  // namespace warren::storage

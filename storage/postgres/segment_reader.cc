@@ -23,8 +23,9 @@ std::string ReadScript(const std::string& select) {
 }
 
 std::string NotGone(SegmentNumber segment, const char* message) {
-  return absl::StrCat("NOT EXISTS (SELECT FROM warren.settlements_", segment,
-                      " g WHERE g.message_id = ", message, " AND g.kind IN ('l','m'))");
+  return absl::StrCat("NOT EXISTS (SELECT FROM (SELECT unnest(message_ids) AS id FROM "
+                      "warren.settlements_",
+                      segment, ") g WHERE g.id = ", message, ")");
 }
 
 }  // namespace

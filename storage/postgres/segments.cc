@@ -56,18 +56,22 @@ void Segments::SetPlace(MessageId id, SegmentNumber segment, uint64_t bytes) {
 
 void Segments::Leave(const Place& place) {
   Segment& from = segments_[place.segment];
+  const bool was_nearly_dead = IsNearlyDead(from);
   --from.live;
   from.live_bytes -= place.bytes;
+  if (!was_nearly_dead && IsNearlyDead(from)) from.ripe_from = written_;
 }
 
 void Segments::Published(MessageId id, uint64_t bytes) {
+  written_ += bytes;
   segments_[current_].bytes += bytes;
   SetPlace(id, current_, bytes);
 }
 
-void Segments::Noted(SegmentNumber segment) {
+void Segments::Noted(SegmentNumber segment, uint64_t bytes) {
+  written_ += bytes;
   const auto noted = segments_.find(segment);
-  if (noted != segments_.end()) noted->second.bytes += kNoteBytes;
+  if (noted != segments_.end()) noted->second.bytes += bytes;
 }
 
 void Segments::Removed(MessageId id) {
@@ -78,15 +82,23 @@ void Segments::Removed(MessageId id) {
 }
 
 void Segments::Rotate() {
-  if (kept_ != 0 && IsFull(segments_[kept_])) kept_ = 0;
+  if (kept_ != 0 && IsFull(segments_[kept_])) {
+    Close(kept_);
+    kept_ = 0;
+  }
   if (next_ == 0 || !IsFull(segments_[current_])) return;
+  Close(current_);
   current_ = next_;
   next_ = 0;
 }
 
-bool Segments::IsWorthMoving(const Segment& segment) const {
+bool Segments::IsNearlyDead(const Segment& segment) const {
   // One that was left half empty isn't worth a segment of its own either.
   return segment.live_bytes * kNearlyDead <= std::max(segment.bytes, limits_.bytes);
+}
+
+bool Segments::IsWorthMoving(const Segment& segment) const {
+  return IsNearlyDead(segment) && written_ >= segment.ripe_from + limits_.bytes;
 }
 
 SegmentNumber Segments::NewNumber() const {
@@ -128,7 +140,7 @@ void Segments::Dropped(SegmentNumber segment) { segments_.erase(segment); }
 
 void Segments::Moved(MessageId id, SegmentNumber to, uint64_t bytes) {
   segments_[to].bytes += bytes;
-  Noted(Find(id));
+  written_ += bytes;
   SetPlace(id, to, bytes);
 }
 

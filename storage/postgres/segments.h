@@ -5,7 +5,9 @@
 // megabytes, and is dropped whole when none of its messages is live: nothing is ever deleted row by
 // row. What is left of a segment that is nearly dead is moved to a segment of kept messages, so
 // that a message that stays for ever, or one that is requeued for ever, holds no more than its own
-// space; kept ones lie apart since what lived long will live longer, and isn't moved each time.
+// space. Kept ones lie apart since what lived long will live longer, and isn't moved each time; and
+// nothing is moved before another segment's worth has been written, since what is left of a queue
+// that is served in order is gone by then.
 //
 // Thread safety: thread-compatible.
 //
@@ -36,9 +38,6 @@ struct SegmentLimits {
   // How much is moved in one go; a single message may be more.
   uint64_t move_bytes = uint64_t{1} << 20;
 };
-
-// What one note takes, about.
-inline constexpr uint64_t kNoteBytes = 80;
 
 struct MakeSegment {
   SegmentNumber segment = 0;
@@ -75,8 +74,8 @@ class Segments {
 
   // A message was written to the current segment.
   void Published(MessageId id, uint64_t bytes);
-  // A note was written about a message of that segment.
-  void Noted(SegmentNumber segment);
+  // Notes of that size were written about messages of that segment.
+  void Noted(SegmentNumber segment, uint64_t bytes);
   // No queue has the message any more.
   void Removed(MessageId id);
   // Goes on in the next segment if the current one is full. To be called between batches.
@@ -99,6 +98,7 @@ class Segments {
     uint64_t bytes = 0;
     uint64_t live = 0;
     uint64_t live_bytes = 0;
+    uint64_t ripe_from = 0;  // written_, when it was closed or became nearly dead
   };
   struct Place {
     SegmentNumber segment = 0;
@@ -110,9 +110,11 @@ class Segments {
   bool IsOpen(SegmentNumber segment) const {
     return segment == current_ || segment == next_ || segment == kept_;
   }
+  bool IsNearlyDead(const Segment& segment) const;
   bool IsWorthMoving(const Segment& segment) const;
   void SetPlace(MessageId id, SegmentNumber segment, uint64_t bytes);
   void Leave(const Place& place);
+  void Close(SegmentNumber segment) { segments_[segment].ripe_from = written_; }
   SegmentNumber NewNumber() const;
 
   const SegmentLimits limits_;
@@ -122,6 +124,7 @@ class Segments {
   SegmentNumber current_ = 0;
   SegmentNumber next_ = 0;  // made ahead, so that no batch has to wait for it
   SegmentNumber kept_ = 0;  // where messages are moved to
+  uint64_t written_ = 0;    // bytes, to all segments since the start
 };
 
 }  // namespace warren::storage

@@ -41,10 +41,10 @@ absl::Status Tidier::On(const MoveMessages& task) {
   SegmentReader reader(session_.link());
   absl::Status read = reader.Read(task.from, task.messages, moved_);
   if (!read.ok() || moved_.empty()) return read;
-  return WriteMoved(task);
+  return WriteRows(task);
 }
 
-absl::Status Tidier::WriteMoved(const MoveMessages& task) {
+absl::Status Tidier::WriteRows(const MoveMessages& task) {
   session_.Begin(
       absl::StrCat(limits_, "COPY warren.messages_", task.to, " (",
                    absl::string_view(kMessageColumns.data(), kMessageColumns.size()),
@@ -69,7 +69,13 @@ absl::Status Tidier::WriteMoved(const MoveMessages& task) {
 
   buffer.clear();
   out.Header();
-  for (const LiveMessage& live : moved_) WriteMove(out, task.from, live.record.id);
+  std::vector<MessageId> ids;
+  for (const LiveMessage& live : moved_) {
+    ids.push_back(live.record.id);
+    if (ids.size() < kMostInNote && &live != &moved_.back()) continue;
+    WriteMoved(out, task.from, ids);
+    ids.clear();
+  }
   out.Trailer();
   session_.link().Put(buffer);
   session_.link().EndCopy();
@@ -83,6 +89,7 @@ void Tidier::Committed() {
   }
   const auto& move = std::get<MoveMessages>(task_);
   if (moved_.empty()) segments_.Emptied(move.from);
+  segments_.Noted(move.from, moved_.size() * kGoneBytes);
   for (const LiveMessage& live : moved_) {
     if (live.record.entries.empty()) {
       segments_.Removed(live.record.id);

@@ -33,7 +33,7 @@ class Tidier {
   absl::Status On(const MoveMessages& task);
   absl::Status Commit(const std::string& sql, std::string_view doing);
   // Writes moved_ to their new place, and says so in the old one.
-  absl::Status WriteMoved(const MoveMessages& task);
+  absl::Status WriteRows(const MoveMessages& task);
 
   Session& session_;
   Segments& segments_;

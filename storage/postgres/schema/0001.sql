@@ -180,26 +180,30 @@ COMMENT ON COLUMN warren.messages.exact IS
 COMMENT ON COLUMN warren.messages.body IS 'As it was published.';
 
 CREATE TABLE warren.settlements (
-  message_id bigint NOT NULL,
-  queue bigint NOT NULL,
+  message_id bigint,
+  queue bigint,
   seq bigint NOT NULL,
   segment int NOT NULL,
   kind "char" NOT NULL,
   expires_at_ms bigint,
   due_at_ms bigint,
-  delivery_count bigint
+  delivery_count bigint,
+  message_ids bigint[]
 ) PARTITION BY LIST (segment);
+ALTER TABLE warren.settlements ALTER COLUMN message_ids SET STORAGE PLAIN;
 COMMENT ON TABLE warren.settlements IS
   'What became of messages since: later facts of those that wait, and which are gone.';
+COMMENT ON COLUMN warren.settlements.message_id IS 'The message, unless it is about several.';
+COMMENT ON COLUMN warren.settlements.queue IS 'The queue, unless it is about all.';
+COMMENT ON COLUMN warren.settlements.seq IS 'Order of what is about one message.';
 COMMENT ON COLUMN warren.settlements.segment IS 'That of the message.';
-COMMENT ON COLUMN warren.settlements.seq IS 'Order within the segment.';
-COMMENT ON COLUMN warren.settlements.message_id IS 'The message.';
-COMMENT ON COLUMN warren.settlements.queue IS 'The queue; 0 if it is about all.';
 COMMENT ON COLUMN warren.settlements.kind IS
-  'r: removed from the queue; l: that was the last one; m: moved to a later segment; u: updated.';
+  'g: the messages are gone from all queues; m: they were moved to another segment; '
+  'r: the message is gone from the queue; u: it waits there with these facts.';
 COMMENT ON COLUMN warren.settlements.expires_at_ms IS 'Of an update; as in messages.';
 COMMENT ON COLUMN warren.settlements.due_at_ms IS 'Of an update; as in messages.';
 COMMENT ON COLUMN warren.settlements.delivery_count IS 'Of an update; as in messages.';
+COMMENT ON COLUMN warren.settlements.message_ids IS 'The messages, up to some hundred in a row.';
 
 CREATE FUNCTION warren.make_segment(segment int, kind text)
 RETURNS void LANGUAGE plpgsql AS $$
@@ -279,8 +283,9 @@ SELECT q.virtual_host, q.name AS queue, m.id AS message_id, m.published_at,
                FROM warren.settlements WHERE kind = 'u'
               ORDER BY segment, message_id, queue, seq DESC) u
     ON u.segment = m.segment AND u.message_id = m.id AND u.queue = e.queue
- WHERE NOT EXISTS (SELECT FROM warren.settlements s
-                    WHERE s.segment = m.segment AND s.message_id = m.id AND s.kind IN ('l', 'm'))
+ WHERE NOT EXISTS (SELECT FROM (SELECT segment, unnest(message_ids) AS message_id
+                                   FROM warren.settlements) s
+                    WHERE s.segment = m.segment AND s.message_id = m.id)
    AND NOT EXISTS (SELECT FROM warren.settlements s
                     WHERE s.segment = m.segment AND s.message_id = m.id AND s.kind = 'r'
                       AND s.queue = e.queue);
