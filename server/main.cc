@@ -47,8 +47,15 @@ int Serve(const warren::config::Config& config) {
   warren::runtime::Signals signals;
   warren::runtime::StallReporter stalls;
   std::stop_source stop_journal;
-  auto journal =
-      warren::storage::OpenJournal(config.storage, &stalls, stop_journal.get_token());
+  // A database that can't be reached, or is another broker's for now, is waited for.
+  signals.OnStop([&stop_journal] { stop_journal.request_stop(); });
+  auto journal = warren::storage::OpenJournal({.url = config.storage,
+                                               .password_file = config.storage_password_file,
+                                               .lease_ms = config.lease_ms,
+                                               .observer = &stalls,
+                                               .stop = stop_journal.get_token()});
+  signals.OnStop(nullptr);
+  if (signals.stop_requested()) return 0;
   if (!journal.ok()) return Fail("can't open the store", journal.status());
 
   warren::runtime::Stats stats;
@@ -112,6 +119,7 @@ int main(int argc, char** argv) {
   warren::runtime::StartLog(config.log_level, isatty(STDERR_FILENO) == 0);
   warren::api::RouteLibraryLogs();
   Log(LogLevel::kInfo, "starting",
-      {{"version", warren::config::kVersion}, {"storage", config.storage}});
+      {{"version", warren::config::kVersion},
+       {"storage", warren::storage::ShownUrl(config.storage)}});
   return Serve(config);
 }

@@ -15,6 +15,8 @@ namespace {
 
 constexpr uint64_t kMaxMessageBytesLimit = uint64_t{512} << 20;
 constexpr size_t kMaxNameBytes = 255;
+constexpr int64_t kShortestLeaseMs = 1'000;
+constexpr int64_t kLongestLeaseMs = 3'600'000;
 
 // HOST:PORT, where HOST may be an IPv6 address in brackets.
 std::string CheckAddress(const std::string& address) {
@@ -50,6 +52,41 @@ std::string SpillDirectory(const std::string& storage) {
   return std::filesystem::temp_directory_path(unknown).string();
 }
 
+// As milliseconds; a number needs its unit.
+CLI::Validator Time() {
+  const std::map<std::string, int64_t> units = {{"ms", 1}, {"s", 1'000}, {"m", 60'000}};
+  return CLI::AsNumberWithUnit(
+             units,
+             CLI::AsNumberWithUnit::Options(CLI::AsNumberWithUnit::UNIT_REQUIRED |
+                                            CLI::AsNumberWithUnit::CASE_SENSITIVE),
+             "TIME")
+      .description("");
+}
+
+void AddStorageOptions(CLI::App& app, Config& config) {
+  app.add_option("--storage", config.storage,
+                 "What confirmed messages are kept in: rocksdb:PATH (a directory, survives a "
+                 "crash), postgres://USER@HOST/DATABASE (PostgreSQL 13 or newer; further "
+                 "parameters as libpq takes them) or memory: (gone when the process ends)")
+      ->envname("WARREN_STORAGE")
+      ->type_name("URL");
+  app.add_option("--storage-password-file", config.storage_password_file,
+                 "A file with the database's password. It is read anew for each connection, so "
+                 "that the password can be changed while the broker runs")
+      ->envname("WARREN_STORAGE_PASSWORD_FILE")
+      ->type_name("PATH")
+      ->default_str("");
+  app.add_option("--lease", config.lease_ms,
+                 "How long a broker that can't reach PostgreSQL stays the database's owner; ms, s "
+                 "or m, 1s to 60m. Then another broker may take over. Shorter means a quicker "
+                 "fail-over, and that a shorter hiccup of network or database causes one")
+      ->envname("WARREN_LEASE")
+      ->type_name("TIME")
+      ->transform(Time())
+      ->check(CLI::Range(kShortestLeaseMs, kLongestLeaseMs).description(""))
+      ->default_str("10s");
+}
+
 void AddOptions(CLI::App& app, Config& config, std::string& log_level) {
   app.add_option("--listen", config.listen,
                  "Address of the gRPC API; port 0 takes any free one")
@@ -62,11 +99,7 @@ void AddOptions(CLI::App& app, Config& config, std::string& log_level) {
       ->type_name("HOST:PORT")
       ->check(CLI::Validator(
           [](const std::string& a) { return a.empty() ? std::string() : CheckAddress(a); }, ""));
-  app.add_option("--storage", config.storage,
-                 "What confirmed messages are kept in: rocksdb:PATH (a directory, survives a "
-                 "crash) or memory: (gone when the process ends)")
-      ->envname("WARREN_STORAGE")
-      ->type_name("URL");
+  AddStorageOptions(app, config);
   app.add_option("--memory-limit", config.memory_limit,
                  "Bytes of memory for queued messages; K, M, G or KiB, MiB, GiB (all powers of "
                  "1024). Above half of it the contents of messages that aren't needed soon are "
@@ -98,17 +131,13 @@ void AddOptions(CLI::App& app, Config& config, std::string& log_level) {
       ->type_name("NAME")
       ->allow_extra_args(false)
       ->check(CLI::Validator(CheckVirtualHost, ""));
-  const std::map<std::string, int64_t> units = {{"ms", 1}, {"s", 1'000}, {"m", 60'000}};
   app.add_option("--drain-timeout", config.drain_timeout_ms,
                  "How long a stopping broker waits for consumers to settle what they have; ms, s "
                  "or m. What is unsettled then is delivered again after the next "
                  "start")
       ->envname("WARREN_DRAIN_TIMEOUT")
       ->type_name("TIME")
-      ->transform(CLI::AsNumberWithUnit(
-          units, CLI::AsNumberWithUnit::Options(CLI::AsNumberWithUnit::UNIT_REQUIRED |
-                                                CLI::AsNumberWithUnit::CASE_SENSITIVE),
-          "TIME").description(""))
+      ->transform(Time())
       ->check(CLI::NonNegativeNumber.description(""))
       ->default_str("10s");
   app.add_option("--log-level", log_level, "debug, info, warning or error; logs go to standard error")

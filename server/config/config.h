@@ -16,6 +16,8 @@ struct Config {
   std::string listen = "127.0.0.1:7171";
   std::string http = "127.0.0.1:7172";  // "": no HTTP port
   std::string storage = "rocksdb:./data";
+  std::string storage_password_file;
+  int64_t lease_ms = 10'000;  // PostgreSQL
   uint64_t memory_limit = 0;  // bytes of queued messages
   std::string spill_directory;
   uint64_t max_message_bytes = uint64_t{16} << 20;

@@ -33,7 +33,9 @@ absl::Status WhyNot(const std::string& where, const std::string& parameters,
   if (connection == nullptr) return ConnectTrouble(where, first_answer);
   PQsetErrorVerbosity(connection.get(), PQERRORS_VERBOSE);
   const auto deadline = Clock::now() + kPatience;
-  PostgresPollingStatusType status = PGRES_POLLING_WRITING;
+  PostgresPollingStatusType status = PQstatus(connection.get()) == CONNECTION_BAD
+                                         ? PGRES_POLLING_FAILED
+                                         : PGRES_POLLING_WRITING;
   while (status == PGRES_POLLING_READING || status == PGRES_POLLING_WRITING) {
     const short events = status == PGRES_POLLING_READING ? POLLIN : POLLOUT;
     if (!WaitFor(connection.get(), events, deadline)) return ConnectTrouble(where, first_answer);

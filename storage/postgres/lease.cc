@@ -1,13 +1,12 @@
 #include "storage/postgres/lease.h"
 
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
 #include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "storage/postgres/process_name.h"
+#include "storage/wait.h"
 
 namespace warren::storage {
 namespace {
@@ -18,15 +17,6 @@ using std::chrono::milliseconds;
 constexpr milliseconds kPatience{1'000};
 // Between attempts to renew.
 constexpr milliseconds kRetryMost{1'000};
-
-// False if stopped before.
-bool WaitUntil(std::stop_token stop, Lease::Clock::time_point until) {
-  std::mutex mutex;
-  std::unique_lock lock(mutex);
-  std::condition_variable_any stopped;
-  stopped.wait_until(lock, stop, until, [] { return false; });
-  return !stop.stop_requested();
-}
 
 }  // namespace
 
@@ -54,7 +44,7 @@ absl::StatusOr<std::unique_ptr<Lease>> Lease::Take(LeaseOptions options,
   absl::StatusOr<bool> taken = lease->TryTake(waits_for);
   while (taken.ok() && !*taken) {
     if (observer != nullptr && told != waits_for) observer->OnStalled(told = waits_for);
-    if (!WaitUntil(chosen.stop, Clock::now() + chosen.look_every)) {
+    if (!WaitUnlessStopped(chosen.stop, chosen.look_every)) {
       return absl::CancelledError(absl::StrCat("stopped: ", waits_for));
     }
     taken = lease->TryTake(waits_for);
@@ -121,7 +111,7 @@ absl::StatusOr<bool> Lease::TryTake(std::string& waits_for) {
 void Lease::Run(std::stop_token stop) {
   const milliseconds retry = std::min(length_ / 10, kRetryMost);
   Clock::time_point next = OwnedUntil() - length_ * 2 / 3;
-  while (WaitUntil(stop, next)) {
+  while (WaitUnlessStopped(stop, next)) {
     next = OwnedUntil() - length_ * 2 / 3;
     if (next > Clock::now()) continue;  // a commit has renewed it
     const absl::Status status = Renew(stop);

@@ -3,8 +3,6 @@
 #include <rocksdb/iterator.h>
 
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -14,6 +12,7 @@
 #include "storage/rocksdb/keys.h"
 #include "storage/rocksdb/store.h"
 #include "storage/rocksdb/tuning.h"
+#include "storage/wait.h"
 
 namespace warren::storage {
 namespace {
@@ -29,15 +28,6 @@ absl::Status AtKey(const std::string& path, std::string_view family, std::string
                                         status.message());
   if (absl::IsDataLoss(status)) return Damaged(path, what);
   return absl::Status(status.code(), absl::StrCat("store rocksdb:", path, ": ", what));
-}
-
-// False if stopped before the time was over.
-bool WaitUnlessStopped(std::stop_token stop, std::chrono::milliseconds time) {
-  std::mutex mutex;
-  std::unique_lock lock(mutex);
-  std::condition_variable_any stopped;
-  stopped.wait_for(lock, stop, time, [] { return false; });
-  return !stop.stop_requested();
 }
 
 }  // namespace

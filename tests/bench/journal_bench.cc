@@ -42,7 +42,7 @@ class Load {
 
   void Reopen() {
     journal_.reset();
-    absl::StatusOr<std::unique_ptr<Journal>> journal = OpenJournal(url_, nullptr);
+    absl::StatusOr<std::unique_ptr<Journal>> journal = OpenJournal({.url = url_});
     if (!journal.ok()) Stop(journal.status());
     journal_ = *std::move(journal);
     lsn_ = 0;
