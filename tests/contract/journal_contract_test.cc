@@ -11,9 +11,11 @@
 #include "storage/journal.h"
 #include "storage/live_state.h"
 #include "storage/memory/memory_journal.h"
+#include "storage/postgres/postgres_journal.h"
 #include "storage/rocksdb/rocksdb_journal.h"
 #include "tests/contract/records.h"
 #include "tests/contract/temporary_directory.h"
+#include "tests/support/postgres_server.h"
 
 namespace warren::storage {
 namespace {
@@ -44,14 +46,38 @@ class RocksDbBackend : public Backend {
   const TemporaryDirectory directory_;
 };
 
+class PostgresBackend : public Backend {
+ public:
+  std::unique_ptr<Journal> Open() override {
+    // Segments so small that they are made, moved and dropped all the time.
+    auto journal = PostgresJournal::Open(
+        {.access = {.url = url_}, .segments = {.bytes = 20'000, .move_bytes = 3'000}}, nullptr);
+    EXPECT_TRUE(journal.ok()) << journal.status();
+    return journal.ok() ? *std::move(journal) : nullptr;
+  }
+
+ private:
+  const std::string url_ = testing::PostgresServer::Shared().CreateDatabase();
+};
+
 struct BackendParam {
   std::string name;
   std::function<std::unique_ptr<Backend>()> make;
 };
 
+std::unique_ptr<Backend> MakePostgresIfInstalled() {
+  if (!testing::PostgresServer::Installed()) return nullptr;
+  return std::make_unique<PostgresBackend>();
+}
+
 class JournalContract : public ::testing::TestWithParam<BackendParam> {
  protected:
-  JournalContract() : backend_(GetParam().make()), journal_(backend_->Open()) {}
+  void SetUp() override {
+    backend_ = GetParam().make();
+    if (!backend_) GTEST_SKIP() << testing::PostgresServer::kNotInstalled;
+    journal_ = backend_->Open();
+    ASSERT_TRUE(journal_);
+  }
 
   void Reopen() {
     journal_.reset();
@@ -63,6 +89,7 @@ class JournalContract : public ::testing::TestWithParam<BackendParam> {
     lsn_.value += 1;
     const absl::Status status = journal_->Append({.lsn = lsn_, .records = std::move(records)});
     ASSERT_TRUE(status.ok()) << status;
+    journal_->Maintain();
   }
 
   // What a broker finds that starts now.
@@ -71,7 +98,7 @@ class JournalContract : public ::testing::TestWithParam<BackendParam> {
     return Recovered(*journal_);
   }
 
-  const std::unique_ptr<Backend> backend_;
+  std::unique_ptr<Backend> backend_;
   std::unique_ptr<Journal> journal_;
   Lsn lsn_;
 };
@@ -299,7 +326,8 @@ TEST_P(JournalContract, RandomHistoriesSurviveReopening) {
 INSTANTIATE_TEST_SUITE_P(
     Backends, JournalContract,
     ::testing::Values(BackendParam{"Memory", [] { return std::make_unique<MemoryBackend>(); }},
-                      BackendParam{"RocksDb", [] { return std::make_unique<RocksDbBackend>(); }}),
+                      BackendParam{"RocksDb", [] { return std::make_unique<RocksDbBackend>(); }},
+                      BackendParam{"Postgres", MakePostgresIfInstalled}),
     [](const auto& info) { return info.param.name; });
 
 }  // namespace
