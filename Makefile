@@ -40,17 +40,21 @@ build: $(BUILD)/build.ninja ## Build build/bin/warren and build/bin/warrenctl.
 lint: test-tools ## Check layering, tidiness, documents and the proto files, without running the tests.
 	@$(VENV)/bin/pytest -q tests/checks --build $(BUILD)
 
-.PHONY: prove
-prove: build test-tools ## Prove in full what the three applications promise: crashes, rates, delays (5 minutes).
-	@WARREN_BINARY=$(abspath $(BUILD))/bin/warren $(VENV)/bin/pytest -q -s tests/proofs --full $(ARGS)
+.PHONY: prove prove-backlog prove-space
+prove: PROOFS := tests/proofs ## Prove in full what the three applications promise, and what follows (20 minutes); STORAGE=….
+prove-backlog: PROOFS := tests/proofs/test_backlog.py ## Prove that 2,000,000 messages fit into a quarter of the memory that they take; STORAGE=….
+prove-space: PROOFS := tests/proofs/test_space.py ## Prove that PostgreSQL's space is bounded while 5,000,000 messages pass one that stays.
+prove prove-backlog prove-space: build test-tools
+	@$(NINJA) -C $(BUILD) warren-bench
+	@WARREN_BINARY=$(abspath $(BUILD))/bin/warren $(VENV)/bin/pytest -q -s $(PROOFS) --full $(ARGS)
 
 .PHONY: torture
 torture: export ROUNDS ?= 20
-torture: build test-tools ## Kill the broker 20 times under load and look for losses; ROUNDS=…, MINUTES=…, SEED=….
+torture: build test-tools ## Kill broker, database and their connection under load, each 20 times, and look for losses; FAULT=…, STORAGE=…, ROUNDS=…, MINUTES=…, SEED=….
 	@WARREN_BINARY=$(abspath $(BUILD))/bin/warren $(VENV)/bin/pytest -q -s tests/torture $(ARGS)
 
 .PHONY: bench-recovery
-bench-recovery: build test-tools ## Measure the start on an empty store and after a crash with 1,000,000 messages in it.
+bench-recovery: build test-tools ## Measure the start on an empty store and after a crash with 1,000,000 messages in it; STORAGE=….
 	@WARREN_BINARY=$(abspath $(BUILD))/bin/warren $(VENV)/bin/python tests/bench/recovery.py $(MESSAGES) $(BYTES)
 
 .PHONY: compare

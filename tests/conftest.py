@@ -94,12 +94,15 @@ def durable_storage(
 
 
 @pytest.fixture
-def new_broker(tmp_path: Path) -> Iterator[Callable[..., WarrenProcess]]:
+def new_broker(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., WarrenProcess]]:
     """Makes brokers, which the test starts; those that run at its end are stopped.
 
     `new_broker(storage, "--flag=value", …)`: the storage is a Storage, or a value of --storage.
     """
     skip_without_binary()
+    failed = request.session.testsfailed
     made: list[WarrenProcess] = []
 
     def make(storage: Storage | str, *arguments: str) -> WarrenProcess:
@@ -110,7 +113,8 @@ def new_broker(tmp_path: Path) -> Iterator[Callable[..., WarrenProcess]]:
 
     yield make
     for broker in made:
-        print(broker.logs())  # pytest shows it if the test fails
+        if request.session.testsfailed > failed:
+            print(broker.logs())
         broker.stop()
 
 

@@ -1,12 +1,11 @@
-"""What the proofs of the three applications share.
+"""What the proofs share: of the three applications, and of what the broker does under their load.
 
 Each has two forms: a short one for every test run, whose limits of time leave room for a machine
-that does other things as well, and the full one, `make prove`, that takes minutes and keeps to the
-figures that the applications are to reach.
+that does other things as well, and the full one, `make prove` and `make prove-…`, that takes
+minutes and keeps to the figures that are to be reached.
 """
 
 import pytest
-from warren_process import WarrenProcess, binary
 
 
 def pytest_addoption(parser):
@@ -20,12 +19,9 @@ def full(request):
 
 
 @pytest.fixture
-def broker(tmp_path):
+def broker(new_broker, durable_storage):
     """A broker of the test's own, on a store of its own."""
-    if not binary().exists():
-        pytest.skip(f"{binary()} isn't built")
-    with WarrenProcess(tmp_path / "broker") as process:
-        yield process
+    return new_broker(durable_storage).start()
 
 
 @pytest.fixture
