@@ -8,6 +8,8 @@
 #include <string_view>
 #include <system_error>
 
+#include "tests/support/postgres_server.h"
+
 namespace warren::testing {
 namespace {
 
@@ -15,7 +17,7 @@ namespace fs = std::filesystem;
 
 [[noreturn]] void Stop(const std::string& reason) {
   std::fprintf(stderr, "no store to test with: %s\n", reason.c_str());
-  std::abort();
+  std::exit(EXIT_FAILURE);
 }
 
 std::string MakeFolder() {
@@ -34,8 +36,11 @@ StorageUnderTest::StorageUnderTest() {
   } else if (name == "rocksdb") {
     folder_ = MakeFolder();
     url_ = "rocksdb:" + folder_ + "/store";
+  } else if (name == "postgres") {
+    if (!PostgresServer::Installed()) Stop(PostgresServer::kNotInstalled);
+    url_ = PostgresServer::Shared().CreateDatabase();
   } else {
-    Stop("WARREN_TEST_STORAGE is neither memory nor rocksdb");
+    Stop("WARREN_TEST_STORAGE is none of memory, rocksdb, postgres");
   }
 }
 

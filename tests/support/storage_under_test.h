@@ -1,5 +1,5 @@
 // The store that the broker under test stands on: $WARREN_TEST_STORAGE, which is memory (also if it
-// isn't set) or rocksdb. CTest runs the tests that use this once with each of them.
+// isn't set), rocksdb or postgres. CTest runs the tests that use this once with each of them.
 #pragma once
 
 #include <string>
@@ -9,6 +9,7 @@ namespace warren::testing {
 // Thread-compatible. Empty when made; gone with its object.
 class StorageUnderTest {
  public:
+  // With PostgreSQL: a database of its own on one server for the whole process.
   // Ends the test program if the store's name is unknown or it can't be made.
   StorageUnderTest();
   ~StorageUnderTest();

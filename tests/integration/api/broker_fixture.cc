@@ -12,7 +12,7 @@ namespace {
 constexpr auto kPatience = std::chrono::seconds(20);
 
 std::unique_ptr<storage::Journal> OpenJournal(const std::string& url) {
-  auto journal = storage::OpenJournal(url, nullptr);
+  auto journal = storage::OpenJournal({.url = url});
   EXPECT_TRUE(journal.ok()) << journal.status();
   return *std::move(journal);
 }

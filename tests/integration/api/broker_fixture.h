@@ -30,6 +30,10 @@ class GateJournal final : public storage::Journal {
 
   absl::Status Recover(const storage::RecordSink& sink) override { return behind_->Recover(sink); }
   absl::Status Append(const storage::Batch& batch) override;
+  void Maintain() override { behind_->Maintain(); }
+  std::chrono::steady_clock::time_point OwnedUntil() const override {
+    return behind_->OwnedUntil();
+  }
 
   void Shut();
   void Open();
