@@ -5,6 +5,9 @@
 namespace warren::runtime {
 namespace {
 
+// Nobody tells when the store is ours again; so it is looked at that often.
+constexpr int64_t kLookForOwnershipMs = 100;
+
 // `full` after looking at `value`: set above `high`, cleared below `low`.
 bool Mark(bool full, uint64_t value, uint64_t high, uint64_t low) {
   return full ? value > low : value > high;
@@ -24,6 +27,7 @@ std::string_view HoldReasonName(HoldReason reason) {
 }
 
 bool FlowControl::Update(int64_t now_ms, const core::Usage& usage) {
+  updated_ms_ = now_ms;
   const HoldReason reason = Reason(usage);
   bool changed = false;
   if (reason != hold_) {
@@ -43,6 +47,7 @@ bool FlowControl::Update(int64_t now_ms, const core::Usage& usage) {
 }
 
 std::optional<int64_t> FlowControl::NextDeadline() const {
+  if (!owned_) return updated_ms_ + kLookForOwnershipMs;
   if (hold_ != HoldReason::kJournalBusy || announced_.reason != HoldReason::kNone) {
     return std::nullopt;
   }
@@ -58,7 +63,7 @@ HoldReason FlowControl::Reason(const core::Usage& usage) {
   memory_full_ = Mark(memory_full_, usage.memory_bytes, limits_.memory_bytes,
                       limits_.memory_bytes - limits_.memory_bytes / 8);
   if (shutting_down_) return HoldReason::kShuttingDown;
-  if (stalled_) return HoldReason::kStorage;
+  if (stalled_ || !owned_) return HoldReason::kStorage;
   if (memory_full_) return HoldReason::kMemory;
   if (journal_busy_) return HoldReason::kJournalBusy;
   return HoldReason::kNone;
@@ -74,7 +79,9 @@ std::string FlowControl::Describe(HoldReason reason) const {
       return absl::StrCat("messages fill the memory limit of ", limits_.memory_bytes,
                           " bytes; consume, delete or expire messages, or raise --memory-limit");
     case HoldReason::kStorage:
-      return absl::StrCat("the store can't go on for now: ", stalled_.value_or(""));
+      return absl::StrCat("the store can't go on for now: ",
+                          stalled_.value_or("the broker's lease of it ran out before it could be "
+                                            "renewed, and is tried again"));
     case HoldReason::kShuttingDown:
       return "the broker is stopping; connect again later";
   }

@@ -2,8 +2,8 @@
 // without bound. Step 1 of a message's life asks here first.
 //
 // Publishers are held while more records wait for the journal than it should take at once, while
-// the journal can't go on, while bodies fill the memory that they may have, and from the moment the
-// broker is to stop. Consumers and settlements always go on: they are the way out. Transactions
+// the journal can't go on or may be another broker's, while bodies fill the memory that they may
+// have, and from the moment the broker is to stop. Consumers and settlements always go on: they are the way out. Transactions
 // that settle go on as well, unless it is the journal that can take no more.
 //
 // A mark that was passed holds until a lower one is reached, so that publishers aren't stopped and
@@ -49,6 +49,9 @@ class FlowControl {
   // The journal can't go on for now, or goes on. Takes effect at the next Update.
   void SetStalled(std::string reason) { stalled_ = std::move(reason); }
   void ClearStalled() { stalled_.reset(); }
+  // Whether the store is surely ours; see Journal::OwnedUntil. Takes effect at the next Update.
+  void SetOwned(bool owned) { owned_ = owned; }
+  bool owned() const { return owned_; }
   // There is no way back. Takes effect at the next Update.
   void SetShuttingDown() { shutting_down_ = true; }
 
@@ -75,6 +78,7 @@ class FlowControl {
 
   // From outside:
   std::optional<std::string> stalled_;
+  bool owned_ = true;
   bool shutting_down_ = false;
 
   // Marks that were passed, each until its lower mark:
@@ -84,6 +88,7 @@ class FlowControl {
   // By Update:
   HoldReason hold_ = HoldReason::kNone;
   int64_t held_since_ms_ = 0;
+  int64_t updated_ms_ = 0;
   Hold announced_;
 };
 

@@ -27,6 +27,7 @@ Loop::Loop(grpc::CompletionQueue& queue, core::Broker& broker, storage::Journal&
            Stats& stats, const LoopOptions& options)
     : queue_(queue),
       broker_(broker),
+      journal_(journal),
       stats_(stats),
       options_(options),
       flow_(options.flow),
@@ -81,6 +82,7 @@ void Loop::TakeCompletions() {
   bool ok = false;
   auto status = queue_.AsyncNext(&tag, &ok, may_sleep ? NextWake() : kNoWait);
   if (armed && !inbox_.Disarm()) wake_up_underway_ = true;
+  LookAtOwnership();
   TakeMail();
   const auto until = std::chrono::steady_clock::now() + options_.turn_time;
   for (int events = 1; status == grpc::CompletionQueue::GOT_EVENT; ++events) {
@@ -88,6 +90,7 @@ void Loop::TakeCompletions() {
     TakeMail();
     if (events >= options_.events_per_turn || std::chrono::steady_clock::now() >= until) break;
     status = queue_.AsyncNext(&tag, &ok, kNoWait);
+    LookAtOwnership();
   }
 }
 
@@ -133,6 +136,8 @@ void Loop::Take(Mail& mail) {
           flow_.SetStalled(m.reason);
         } else if constexpr (std::is_same_v<T, JournalResumed>) {
           flow_.ClearStalled();
+        } else if constexpr (std::is_same_v<T, JournalLost>) {
+          shutdown_.Fail(m.why);
         } else if constexpr (std::is_same_v<T, StopRequested>) {
           shutdown_.Request();
         } else {
@@ -166,6 +171,18 @@ void Loop::Close(core::ConsumerId consumer) {
 void Loop::UpdateFlow() {
   if (!flow_.Update(NowMs(), broker_.usage())) return;
   for (Session* session : registry_.sessions()) session->OnFlowChanged();
+}
+
+void Loop::LookAtOwnership() {
+  const bool owned = std::chrono::steady_clock::now() < journal_.OwnedUntil();
+  if (owned == flow_.owned()) return;
+  if (owned) {
+    Log(LogLevel::kInfo, "the lease of the store is renewed");
+  } else {
+    Log(LogLevel::kWarning, "the lease of the store ran out; publishers are held");
+  }
+  flow_.SetOwned(owned);
+  UpdateFlow();
 }
 
 void Loop::KickJournal() {

@@ -108,6 +108,9 @@ class Loop {
   void TakeMail();
   void Take(Mail& mail);
   void UpdateFlow();
+  // Holds publishers while the store may be another broker's. Before anything is taken from them:
+  // the process may have been stopped for long, at any place.
+  void LookAtOwnership();
   void UpdateStats();
   void KickJournal();
   void KickPager();
@@ -118,6 +121,7 @@ class Loop {
 
   grpc::CompletionQueue& queue_;
   core::Broker& broker_;
+  storage::Journal& journal_;
   Stats& stats_;
   const LoopOptions options_;
 

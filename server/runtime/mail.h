@@ -25,6 +25,11 @@ struct JournalStalled {
 
 struct JournalResumed {};
 
+// Somebody else owns the store now; the broker must stop.
+struct JournalLost {
+  absl::Status why;
+};
+
 // The pager is done with its work; if that failed, the broker must stop.
 struct PagesMoved {
   absl::StatusOr<core::Paged> moved;
@@ -36,6 +41,7 @@ struct StopRequested {};
 // The listener takes no calls any more and has ended those it had.
 struct ListenerDown {};
 
-using Mail = std::variant<JournalDone, PagesMoved, JournalStalled, JournalResumed, StopRequested, ListenerDown>;
+using Mail = std::variant<JournalDone, PagesMoved, JournalStalled, JournalResumed, JournalLost,
+                          StopRequested, ListenerDown>;
 
 }  // namespace warren::runtime

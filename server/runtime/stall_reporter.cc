@@ -10,6 +10,7 @@ namespace warren::runtime {
 void StallReporter::Attach(Loop& loop) {
   const std::lock_guard lock(mutex_);
   loop_ = &loop;
+  if (lost_) loop_->Post(JournalLost{*lost_});
 }
 
 void StallReporter::Detach() {
@@ -25,6 +26,12 @@ void StallReporter::OnStalled(std::string_view reason) {
 void StallReporter::OnResumed() {
   Log(LogLevel::kInfo, "the store goes on");
   Post(JournalResumed{});
+}
+
+void StallReporter::OnLost(const absl::Status& why) {
+  const std::lock_guard lock(mutex_);
+  lost_ = why;
+  if (loop_ != nullptr) loop_->Post(JournalLost{why});
 }
 
 void StallReporter::Post(Mail mail) {

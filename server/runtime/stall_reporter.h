@@ -1,14 +1,17 @@
-// Carries what the journal says about transient trouble into the log and to the loop.
+// Carries what the journal says about transient trouble, and about the end of ownership, into the
+// log and to the loop.
 //
-// The journal is opened and recovered before there is a loop; until Attach it is only logged.
+// The journal is opened and recovered before there is a loop; until Attach trouble is only logged,
+// and the end of ownership kept.
 //
-// Thread safety: OnStalled and OnResumed on the thread that is inside the journal; Attach and
-// Detach on any.
+// Thread safety: thread-safe.
 #pragma once
 
 #include <mutex>
+#include <optional>
 #include <string_view>
 
+#include "absl/status/status.h"
 #include "server/runtime/loop.h"
 #include "storage/journal.h"
 
@@ -22,12 +25,15 @@ class StallReporter final : public storage::JournalObserver {
 
   void OnStalled(std::string_view reason) override;
   void OnResumed() override;
+  void OnLost(const absl::Status& why) override;
 
  private:
   void Post(Mail mail);
 
   std::mutex mutex_;
-  Loop* loop_ = nullptr;  // guarded by mutex_
+  // Guarded by mutex_:
+  Loop* loop_ = nullptr;
+  std::optional<absl::Status> lost_;
 };
 
 }  // namespace warren::runtime

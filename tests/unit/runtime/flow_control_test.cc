@@ -56,6 +56,22 @@ TEST(FlowControl, AShortBusyPhaseIsNeverAnnounced) {
   EXPECT_EQ(flow.NextDeadline(), 160);
 }
 
+TEST(FlowControl, HoldsWhileTheStoreMayBeAnothersAndLooksAgainSoon) {
+  FlowControl flow(kLimits);
+  flow.SetOwned(false);
+  EXPECT_TRUE(flow.Update(1000, {}));
+  EXPECT_EQ(flow.announced().reason, HoldReason::kStorage);
+  EXPECT_NE(flow.announced().message.find("lease"), std::string::npos);
+  EXPECT_TRUE(flow.holds_settling());
+  EXPECT_EQ(flow.NextDeadline(), 1100);
+  flow.Update(1100, {});
+  EXPECT_EQ(flow.NextDeadline(), 1200);
+  flow.SetOwned(true);
+  EXPECT_TRUE(flow.Update(1150, {}));
+  EXPECT_FALSE(flow.held());
+  EXPECT_EQ(flow.NextDeadline(), std::nullopt);
+}
+
 TEST(FlowControl, MemoryIsAnnouncedAtOnceAndFreedBelowSevenEighths) {
   FlowControl flow(kLimits);
   EXPECT_TRUE(flow.Update(0, {.memory_bytes = 8001}));
