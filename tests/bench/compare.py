@@ -11,6 +11,8 @@ most WINDOW messages without confirm, one consumer that acknowledges many messag
     keeping_up_transient  the same, neither persistent nor durable
     publish_only          MESSAGES persistent messages, nobody consumes; latency until the confirm
     drain                 they are consumed
+    copy                  the rows alone, by binary COPY: what PostgreSQL could do at best
+    journal_alone         the same rows as Warren's journal writes them, without a broker
     append                the bytes alone, in order, with a sync as often as a window is full
 
 CPU seconds are those of servers and load generator together, a database included; memory is the
@@ -41,12 +43,13 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 from peers.disk_peer import Disk  # noqa: E402
 from peers.nats_peer import Nats  # noqa: E402
 from peers.peer import Figures, Peer, Settings, Unavailable  # noqa: E402
+from peers.postgres_copy_peer import PostgresCopy  # noqa: E402
 from peers.rabbitmq_peer import RabbitMq  # noqa: E402
 from peers.skip_locked_peer import SkipLocked  # noqa: E402
 from peers.warren_peer import WarrenMemory, WarrenPostgres, WarrenRocksDb  # noqa: E402
 
 PEERS: list[type[Peer]] = [RabbitMq, Nats, WarrenMemory, WarrenRocksDb, WarrenPostgres,
-                           SkipLocked, Disk]
+                           SkipLocked, PostgresCopy, Disk]
 
 # Name -> whose messages a second by whose, each as (system, case).
 RATIOS = {
@@ -62,6 +65,8 @@ RATIOS = {
     "postgres_vs_rabbitmq_drain": (("warren-postgres", "drain"), ("rabbitmq", "drain")),
     "rocksdb_vs_nats": (("warren-rocksdb", "keeping_up"), ("nats-jetstream", "keeping_up")),
     "postgres_vs_skip_locked": (("warren-postgres", "keeping_up"), ("skip-locked", "keeping_up")),
+    "postgres_vs_copy": (("warren-postgres", "publish_only"), ("postgres-copy", "copy")),
+    "postgres_journal_vs_copy": (("postgres-copy", "journal_alone"), ("postgres-copy", "copy")),
     "rocksdb_vs_disk": (("warren-rocksdb", "publish_only"), ("disk", "append")),
 }  # fmt: skip
 

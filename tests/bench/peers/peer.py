@@ -37,8 +37,8 @@ class Figures:
     """Of one case, once."""
 
     msgs_per_s: float
-    cpu_s_per_million: float
-    rss_mib: float
+    cpu_s_per_million: Optional[float] = None
+    rss_mib: Optional[float] = None
     p50_ms: Optional[float] = None
     p99_ms: Optional[float] = None
 
