@@ -13,8 +13,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// For all hosts together; libpq's own connect_timeout doesn't count in PQconnectPoll.
-constexpr std::chrono::seconds kPatience{10};
+// For all hosts together, and short: who refuses does so at once, and the rest has been waited for
+// already. (libpq's own connect_timeout doesn't count in PQconnectPoll.)
+constexpr std::chrono::seconds kPatience{3};
 
 // False at the deadline.
 bool WaitFor(const PGconn* connection, short events, Clock::time_point deadline) {
@@ -40,6 +41,9 @@ absl::Status WhyNot(const std::string& where, const std::string& parameters,
     const short events = status == PGRES_POLLING_READING ? POLLIN : POLLOUT;
     if (!WaitFor(connection.get(), events, deadline)) return ConnectTrouble(where, first_answer);
     status = PQconnectPoll(connection.get());
+  }
+  if (PQconnectionNeedsPassword(connection.get()) != 0) {
+    return SqlTrouble(where, "connect", "28P01", first_answer);
   }
   return ConnectTrouble(
       where, status == PGRES_POLLING_FAILED ? PQerrorMessage(connection.get()) : first_answer);
