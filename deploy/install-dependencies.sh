@@ -11,12 +11,12 @@ set -euo pipefail
 build_packages=(
   g++ cmake ninja-build ccache pkg-config
   libabsl-dev libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
-  librocksdb-dev zlib1g-dev prometheus-cpp-dev libspdlog-dev libcli11-dev
+  librocksdb-dev libpq-dev libpqxx-dev zlib1g-dev prometheus-cpp-dev libspdlog-dev libcli11-dev
   nlohmann-json3-dev
   libgtest-dev libgmock-dev
   python3-venv
 )
-test_packages=(git)
+test_packages=(git postgresql)
 # Asked for by command, since others than Debian provide them, too.
 test_commands=(npm)
 # Other brokers, which are started by hand alone.
@@ -56,14 +56,22 @@ if [[ $(id -u) -ne 0 ]]; then
   run=(sudo)
 fi
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+passing=("$log")
+trap '"${run[@]}" rm -f "${passing[@]}"' EXIT
 # Servers are installed to be started by tests, on ports of their own, and must not start by
-# themselves: neither now (what a policy that says 101 forbids) nor at boot (below).
+# themselves: neither now (what a policy that says 101 forbids) nor at boot (below). For PostgreSQL no
+# database is made that would be started at boot.
 policy=/usr/sbin/policy-rc.d
 if [[ ! -e $policy ]]; then
-  trap 'rm -f "$log"; "${run[@]}" rm -f "$policy"' EXIT
+  passing+=("$policy")
   printf '#!/bin/sh\nexit 101\n' | "${run[@]}" tee "$policy" >/dev/null
   "${run[@]}" chmod 755 "$policy"
+fi
+no_cluster=/etc/postgresql-common/createcluster.d/warren.conf
+if [[ " ${missing[*]} " == *" postgresql "* && ! -e $no_cluster ]]; then
+  passing+=("$no_cluster")
+  "${run[@]}" mkdir -p "${no_cluster%/*}"
+  echo "create_main_cluster = false" | "${run[@]}" tee "$no_cluster" >/dev/null
 fi
 echo "installing ${missing[*]}"
 # A list that can't be refreshed may still do; the installation decides.
