@@ -116,7 +116,8 @@ absl::Status PostgresJournal::Impl::Write(const Batch& batch) {
   planned_ = durable_ = false;
   absl::Status status = Attempt(batch);
   // A connection that broke while nothing was to be written is no trouble yet.
-  if (MayPass(status) && !session_.ready()) status = Attempt(batch);
+  const bool broken = MayPass(status) && !session_.ready();
+  if (broken && !options_.stop.stop_requested()) status = Attempt(batch);
   if (MayPass(status)) status = SitOut(batch, std::move(status));
   if (status.ok()) Resumed();
   return status;

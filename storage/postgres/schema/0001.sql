@@ -260,7 +260,7 @@ END $$;
 COMMENT ON FUNCTION warren.commit_batch IS 'Ends a group commit of the broker.';
 
 CREATE FUNCTION warren.instant(ms bigint)
-RETURNS timestamptz LANGUAGE sql IMMUTABLE AS $$
+RETURNS timestamptz LANGUAGE sql IMMUTABLE STRICT AS $$
   SELECT CASE WHEN ms BETWEEN -210866803200000 AND 9224318015999999
                 THEN timestamptz 'epoch' + ms * interval '1 millisecond'
               WHEN ms < 0 THEN timestamptz '-infinity'
