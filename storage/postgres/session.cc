@@ -11,10 +11,15 @@ absl::StatusOr<bool> Session::Resume() {
   link_.reset();
   absl::StatusOr<std::unique_ptr<Link>> link = Link::Connect(options_);
   if (!link.ok()) return link.status();
-  // The lock waits for a commit of the old connection that the server is still at.
+  // The lock waits for a commit of the old connection that the server is still at. One that it
+  // hasn't come to yet mustn't take effect later, when its number is another transaction's: so if
+  // the number is free, it is used up.
   const absl::StatusOr<Link::Rows> rows = (*link)->Query(
-      "SELECT epoch, last_batch, coalesce(owner, 'nobody') FROM warren.shards WHERE shard = 0 "
-      "FOR UPDATE",
+      absl::StrCat("UPDATE warren.shards SET last_batch = ", number_ + 1,
+                   " WHERE shard = 0 AND epoch = ", ownership_.epoch, " AND last_batch = ",
+                   number_ - 1,
+                   ";SELECT epoch, last_batch, coalesce(owner, 'nobody') FROM warren.shards "
+                   "WHERE shard = 0 FOR UPDATE"),
       "see which transaction was the last");
   if (!rows.ok()) return rows.status();
   int64_t epoch = 0;
@@ -30,12 +35,14 @@ absl::StatusOr<bool> Session::Resume() {
                      " is over: epoch ", epoch, " belongs to ", (*rows)[0][2],
                      "; nothing was written since"));
   }
-  if (last != number_ && last != number_ - 1) {
-    return absl::InternalError(absl::StrCat((*link)->where(), ": the last transaction is ", last,
-                                            ", although this broker is at ", number_));
+  if (last != number_ && last != number_ + 1) {
+    return absl::InternalError(absl::StrCat(
+        (*link)->where(), ": the last transaction is ", last, ", although this broker is at ",
+        number_, ": the database was restored from a backup, or failed over to a server that had "
+        "not everything; start the broker again to go on from what is there"));
   }
   const bool took_effect = last == number_;
-  if (took_effect) ++number_;
+  number_ = last + 1;
   link_ = *std::move(link);
   return took_effect;
 }
@@ -52,8 +59,6 @@ void Session::Begin(std::string_view statements, std::string_view doing) {
 
 absl::Status Session::Commit() {
   absl::Status status = link_->Finish();
-  // Written by an attempt that was given up for lost.
-  if (absl::IsAlreadyExists(status)) status = absl::OkStatus();
   if (!status.ok()) return status;
   ++number_;
   if (ownership_.renewed) ownership_.renewed(begun_);

@@ -2,8 +2,9 @@
 //
 // Each transaction of the owner has the next number, and its last statement (warren.commit_batch)
 // stores that number if the shard is still ours and the number before is there. So after a lost
-// connection a look at the shard tells whether the last one took effect, and none takes effect
-// twice: not even if the server is still busy with the first attempt when the second arrives.
+// connection a look at the shard tells whether the last one took effect. If it didn't, its number
+// is used up with the same look, and no other transaction gets it: so it never takes effect later,
+// even if the server is still busy with it, and isn't taken for the transaction that came next.
 //
 // Place in the life of a message: step 6, between the batch writer and the link.
 //

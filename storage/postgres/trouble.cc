@@ -25,7 +25,7 @@ constexpr std::string_view kPasses = "it is tried again until it works";
 // Of PostgreSQL's Appendix A, "Error Codes".
 constexpr Kind kKinds[] = {
     {kStateDeposed, Code::kAborted, "another broker owns the database now"},
-    {kStateBatchIsThere, Code::kAlreadyExists, "nothing is to be done"},
+    {kStateBatchIsThere, Code::kAlreadyExists, "please report it"},
     {kStateBatchOutOfOrder, Code::kInternal, "please report it"},
 
     {"28P01", Code::kUnauthenticated,
