@@ -97,6 +97,7 @@ absl::Status PostgresJournal::Impl::Recover(const RecordSink& sink) {
   if (!status.ok()) return status;
   segments_.Start();
   recovered_ = true;
+  Resumed();
   return absl::OkStatus();
 }
 
@@ -182,6 +183,9 @@ void PostgresJournal::Impl::Maintain() {
   const std::optional<TidyTask> task = segments_.NextTask();
   if (!task) return;
   if (!Tidy(*task).ok()) tidy_from_ = Clock::now() + options_.tidy_pause;
+  // If it waited for so long that this was told, publishers are held, and there may be no next batch
+  // to tell that it goes on.
+  Resumed();
 }
 
 absl::StatusOr<std::unique_ptr<PostgresJournal>> PostgresJournal::Open(PostgresOptions options,
