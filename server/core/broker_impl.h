@@ -292,7 +292,7 @@ class Broker::Impl {
   uint64_t last_lease_ = 0;
   // Messages that the spill is asked to take or to give back, until it answers.
   struct Moving {
-    QueuedMessage* message = nullptr;
+    QueuedMessage* message = nullptr;       // null: it was coming, and nobody has it any more
     std::vector<storage::QueueId> waiting;  // for it to come
   };
   absl::flat_hash_map<storage::MessageId, Moving> moving_;  // looked up, never walked

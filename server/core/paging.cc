@@ -67,7 +67,8 @@ void Broker::Impl::ForgetPage(const QueuedMessage& message) {
       break;
     case Residence::kComing:
       --usage_.paged_messages;
-      moving_.erase(message.id);
+      // The queues that wait go on when the answer comes: a Get may be among what waits.
+      moving_.at(message.id).message = nullptr;
       break;
     case Residence::kLeaving:
     case Residence::kStaying:
@@ -143,15 +144,17 @@ void Broker::Impl::Handle(Paged& c) {
   std::set<storage::QueueId> waited;
   for (PagedIn& in : c.in) {
     const auto it = moving_.find(in.id);
-    if (it == moving_.end()) continue;  // it is over
-    QueuedMessage& message = *it->second.message;
+    WARREN_CHECK(it != moving_.end());
+    const Moving moved = std::move(it->second);
+    moving_.erase(it);
+    waited.insert(moved.waiting.begin(), moved.waiting.end());
+    if (moved.message == nullptr) continue;  // it is over
+    QueuedMessage& message = *moved.message;
     WARREN_CHECK(message.residence == Residence::kComing && in.content);
     message.residence = Residence::kMemory;
     message.message = std::move(in.content);
     usage_.memory_bytes += message.memory_bytes;
     --usage_.paged_messages;
-    waited.insert(it->second.waiting.begin(), it->second.waiting.end());
-    moving_.erase(it);
   }
   for (const storage::QueueId id : waited) {
     if (const auto it = queues_.find(id); it != queues_.end()) GoOn(*it->second);

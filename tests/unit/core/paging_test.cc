@@ -221,6 +221,24 @@ TEST_F(Paging, AGetIsAnsweredWhenItsQueueIsDeletedMeanwhile) {
   EXPECT_TRUE(pages_.empty());
 }
 
+TEST_F(Paging, AGetIsAnsweredWhenWhatItWaitsForIsPurgedMeanwhile) {
+  Publish("q", 1, 400);
+  SendAllAway();
+  Step(Get{.request = {9}, .virtual_host = "/", .queue = "q"});
+  Step(PurgeQueue{.request = {10}, .virtual_host = "/", .name = "q"});
+  effects_.clear();
+  Rest();
+  bool answered = false;
+  for (const Effect& effect : effects_) {
+    const auto* replied = std::get_if<Replied>(&effect);
+    if (replied == nullptr || replied->request != RequestId{9}) continue;
+    answered = true;
+    EXPECT_TRUE(replied->status.ok()) << replied->status;
+  }
+  EXPECT_TRUE(answered);
+  EXPECT_TRUE(pages_.empty());
+}
+
 TEST_F(Paging, WhatDiesWhileAwayIsDeadLetteredWholeAndInOrder) {
   Declare("dead", {});
   Declare("short-lived",
