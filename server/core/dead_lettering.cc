@@ -18,7 +18,11 @@ constexpr uint64_t kDyingMax = 4'096;
 
 void Broker::Impl::Kill(Queue& queue, Entry& entry, storage::DeathReason reason,
                         Ledger::Left left) {
-  const bool must_wait = !entry.in_memory() || !queue.dying().empty();
+  // What a consumer gave back is in memory, and its answer waits for this step's batch: so the end of
+  // the entry has to be in it.
+  const bool settled = reason == storage::DeathReason::kRejected ||
+                       reason == storage::DeathReason::kDeliveryLimit;
+  const bool must_wait = !entry.in_memory() || (!settled && !queue.dying().empty());
   if (!queue.options.dead_letter_exchange || !must_wait) {
     return Die(queue, entry, reason, left);
   }

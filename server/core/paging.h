@@ -13,7 +13,8 @@
 // 3. While a queue has consumers, the next so many messages are fetched ahead of need.
 // 4. When its last consumer leaves, what had been fetched goes away again.
 // 5. What is to be dead-lettered is fetched, since a dead letter is a new message with the same
-//    content. It waits in line behind those that died before it.
+//    content. It waits in line behind those that died before it, but for what a consumer rejected:
+//    that is in memory, and must have left for good when the consumer is answered.
 //
 // The journal isn't involved: a message in the spill is as durable as it was, and a transient one
 // is lost with the process, as always.
