@@ -18,8 +18,8 @@ constexpr uint64_t kDyingMax = 4'096;
 
 void Broker::Impl::Kill(Queue& queue, Entry& entry, storage::DeathReason reason,
                         Ledger::Left left) {
-  // What a consumer gave back is in memory, and its answer waits for this step's batch: so the end of
-  // the entry has to be in it.
+  // What a consumer gave back is in memory, and its answer waits for this step's batch: so the end
+  // of the entry has to be in it.
   const bool settled = reason == storage::DeathReason::kRejected ||
                        reason == storage::DeathReason::kDeliveryLimit;
   const bool must_wait = !entry.in_memory() || (!settled && !queue.dying().empty());
