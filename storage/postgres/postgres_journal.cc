@@ -183,8 +183,8 @@ void PostgresJournal::Impl::Maintain() {
   const std::optional<TidyTask> task = segments_.NextTask();
   if (!task) return;
   if (!Tidy(*task).ok()) tidy_from_ = Clock::now() + options_.tidy_pause;
-  // If it waited for so long that this was told, publishers are held, and there may be no next batch
-  // to tell that it goes on.
+  // If it waited for so long that this was told, publishers are held, and there may be no next
+  // batch to tell that it goes on.
   Resumed();
 }
 
