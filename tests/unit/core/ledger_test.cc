@@ -24,6 +24,7 @@ class LedgerTest : public testing::Test {
     QueuedMessage& message = messages_.emplace_back();
     message.id = {sequence};
     message.message = storage::MessageWithBody("body");
+    message.body_bytes = 4;
     std::vector<storage::EntryFacts> facts;
     for (const storage::QueueId queue : queues) facts.push_back({.queue = queue});
     ledger_.Publish(message, std::move(facts), kPublisher, sequence);
