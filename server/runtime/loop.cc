@@ -99,7 +99,7 @@ SystemTime Loop::NextWake() const {
                         SystemTime::max().time_since_epoch())
                         .count();
   for (const auto deadline :
-       {broker_.NextDeadline(), flow_.NextDeadline(), shutdown_.NextDeadline()}) {
+       {broker_.NextDeadline(), flow_.NextDeadline(), shutdown_.NextDeadline(), LeaseEndMs()}) {
     if (deadline) wake_ms = std::min(wake_ms, *deadline);
   }
   return SystemTime(std::chrono::milliseconds(wake_ms));
@@ -171,6 +171,14 @@ void Loop::Close(core::ConsumerId consumer) {
 void Loop::UpdateFlow() {
   if (!flow_.Update(NowMs(), broker_.usage())) return;
   for (Session* session : registry_.sessions()) session->OnFlowChanged();
+}
+
+std::optional<int64_t> Loop::LeaseEndMs() const {
+  const auto until = journal_.OwnedUntil();
+  if (!flow_.owned() || until == std::chrono::steady_clock::time_point::max()) return std::nullopt;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(
+      until - std::chrono::steady_clock::now());
+  return NowMs() + left.count();
 }
 
 void Loop::LookAtOwnership() {

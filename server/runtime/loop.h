@@ -20,6 +20,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -111,6 +112,8 @@ class Loop {
   // Holds publishers while the store may be another broker's. Before anything is taken from them:
   // the process may have been stopped for long, at any place.
   void LookAtOwnership();
+  // When that has to be looked at, if nothing else happens; none while the store is surely ours.
+  std::optional<int64_t> LeaseEndMs() const;
   void UpdateStats();
   void KickJournal();
   void KickPager();
