@@ -56,6 +56,8 @@ absl::Status Link::Open(const std::string& parameters) {
   if (PQstatus(connection_.get()) != CONNECTION_OK) {
     return WhyNot(where_, parameters, PQerrorMessage(connection_.get()));
   }
+  // libpq would print them among the broker's log lines.
+  PQsetNoticeReceiver(connection_.get(), [](void*, const PGresult*) {}, nullptr);
   PQsetnonblocking(connection_.get(), 1);
   return absl::OkStatus();
 }

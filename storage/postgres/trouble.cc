@@ -83,8 +83,8 @@ const Kind& KindOf(std::string_view state) {
 // One line.
 std::string Flat(std::string_view message) {
   std::string flat(message);
+  std::replace_if(flat.begin(), flat.end(), [](unsigned char c) { return std::isspace(c) != 0; }, ' ');
   absl::RemoveExtraAsciiWhitespace(&flat);
-  std::replace(flat.begin(), flat.end(), '\n', ' ');
   return flat;
 }
 

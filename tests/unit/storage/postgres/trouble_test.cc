@@ -81,6 +81,7 @@ TEST(ConnectTrouble, OneHostThatMayComeBackCounts) {
   EXPECT_EQ(code(std::string(password) + starting), Code::kUnavailable);
   EXPECT_EQ(code(""), Code::kUnavailable);
   EXPECT_THAT(ConnectTrouble("where", password).ToString(), Not(HasSubstr("auth.c")));
+  EXPECT_THAT(ConnectTrouble("where", refused).ToString(), HasSubstr("refused Is the server running"));
 }
 
 // What a real server says.
