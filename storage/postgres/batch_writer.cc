@@ -30,12 +30,13 @@ BatchWriter::BatchWriter(Session& session, Segments& segments)
 absl::Status BatchWriter::Plan(const Batch& batch) {
   Declarations declarations;
   published_.clear();
-  fresh_.clear();
+  published_.reserve(batch.records.size());
+  in_order_ = true;
   notes_.clear();
   for (const Record& record : batch.records) {
     if (const auto* message = std::get_if<MessagePublished>(&record)) {
-      published_.push_back({&record});
-      fresh_.insert(message->id.value);
+      if (!published_.empty() && message->id < published_.back().id) in_order_ = false;
+      published_.push_back({message->id, &record});
     } else if (const auto* removed = std::get_if<EntryRemoved>(&record)) {
       PlanNote(record, removed->message);
     } else if (const auto* updated = std::get_if<EntryUpdated>(&record)) {
@@ -56,8 +57,16 @@ absl::Status BatchWriter::Plan(const Batch& batch) {
 void BatchWriter::PlanNote(const Record& record, MessageId message) {
   // One that isn't there needs no note.
   SegmentNumber segment = segments_.Find(message);
-  if (segment == 0 && fresh_.contains(message.value)) segment = segments_.current();
+  if (segment == 0 && IsPublished(message)) segment = segments_.current();
   if (segment != 0) notes_.push_back({segment, &record, ++last_sequence_});
+}
+
+bool BatchWriter::IsPublished(MessageId message) const {
+  const auto has_it = [message](const Published& p) { return p.id == message; };
+  if (!in_order_) return std::any_of(published_.begin(), published_.end(), has_it);
+  const auto at = std::lower_bound(published_.begin(), published_.end(), message,
+                                   [](const Published& p, MessageId id) { return p.id < id; });
+  return at != published_.end() && has_it(*at);
 }
 
 absl::Status BatchWriter::Write() {
@@ -86,13 +95,12 @@ absl::Status BatchWriter::Write() {
 }
 
 void BatchWriter::Send() {
-  session_.link().Put(buffer_);
-  buffer_.clear();
-  if (buffer_.capacity() > kKeptBytes) buffer_.shrink_to_fit();
+  session_.link().Put(buffer_.view());
+  buffer_.Clear(kKeptBytes);
 }
 
 absl::Status BatchWriter::WriteMessages() {
-  buffer_.clear();
+  buffer_.Clear(kKeptBytes);
   CopyWriter out(buffer_);
   out.Header();
   const SegmentNumber segment = segments_.current();
@@ -112,7 +120,7 @@ absl::Status BatchWriter::WriteMessages() {
 }
 
 void BatchWriter::WriteNotes() {
-  buffer_.clear();
+  buffer_.Clear(kKeptBytes);
   CopyWriter out(buffer_);
   out.Header();
   SegmentNumber segment = 0;
@@ -141,7 +149,7 @@ void BatchWriter::WriteNotes() {
 
 void BatchWriter::Committed() {
   for (const Published& message : published_) {
-    segments_.Published(std::get<MessagePublished>(*message.record).id, message.bytes);
+    segments_.Published(message.id, message.bytes);
   }
   for (const Note& note : notes_) {
     const auto* removed = std::get_if<EntryRemoved>(note.record);

@@ -11,7 +11,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "storage/postgres/copy_format.h"
 #include "storage/postgres/message_row.h"
@@ -37,6 +36,7 @@ class BatchWriter {
 
  private:
   struct Published {
+    MessageId id;
     const Record* record = nullptr;
     uint64_t bytes = 0;  // of its row, once written
   };
@@ -46,6 +46,8 @@ class BatchWriter {
     int64_t sequence = 0;
   };
 
+  // Earlier in the batch.
+  bool IsPublished(MessageId message) const;
   void PlanNote(const Record& record, MessageId message);
   absl::Status WriteMessages();
   void WriteNotes();
@@ -58,10 +60,10 @@ class BatchWriter {
   // The plan:
   std::string sql_;
   std::vector<Published> published_;
-  absl::flat_hash_set<uint64_t> fresh_;  // ids of published_
+  bool in_order_ = true;  // ids of published_ ascend, as they do
   std::vector<Note> notes_;
   // Rows that haven't been sent yet.
-  std::string buffer_;
+  CopyBuffer buffer_;
   std::vector<MessageId> gone_;  // scratch
 };
 

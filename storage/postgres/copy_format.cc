@@ -1,5 +1,8 @@
 #include "storage/postgres/copy_format.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 
 namespace warren::storage {
@@ -12,16 +15,24 @@ constexpr char kJsonbVersion = 1;
 
 }  // namespace
 
+void CopyBuffer::Grow(size_t bytes) {
+  constexpr size_t kLeast = 4096;
+  capacity_ = std::max({capacity_ * 2, size_ + bytes, kLeast});
+  std::unique_ptr<char[]> larger(new char[capacity_]);
+  if (size_ > 0) std::memcpy(larger.get(), bytes_.get(), size_);
+  bytes_ = std::move(larger);
+}
+
 void CopyWriter::Header() {
-  out_.append(kSignature);
+  Append(kSignature);
   Raw<int32_t>(0);
   Raw<int32_t>(0);
 }
 
 void CopyWriter::Jsonb(std::string_view json) {
   Raw(static_cast<int32_t>(json.size() + 1));
-  out_.push_back(kJsonbVersion);
-  out_.append(json);
+  Append({&kJsonbVersion, 1});
+  Append(json);
 }
 
 bool CopyReader::Row(int16_t fields) {

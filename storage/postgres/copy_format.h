@@ -7,12 +7,11 @@
 // Thread safety: thread-compatible.
 #pragma once
 
-#include <array>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <memory>
 #include <optional>
-#include <string>
 #include <string_view>
 #include <type_traits>
 #include <vector>
@@ -24,11 +23,36 @@ namespace warren::storage {
 // What PostgreSQL calls the type of an array's elements.
 inline constexpr int32_t kBigintOid = 20;
 
-// Appends rows to a string that the caller owns, and empties as it likes between two rows.
+// Bytes to send. A string would fill with zeros what is overwritten at once.
+class CopyBuffer {
+ public:
+  std::string_view view() const { return {bytes_.get(), size_}; }
+  size_t size() const { return size_; }
+  // Keeps no more memory than that.
+  void Clear(size_t kept) {
+    size_ = 0;
+    if (capacity_ > kept) *this = {};
+  }
+  // Room for that many bytes more, to be written to.
+  char* Extend(size_t bytes) {
+    if (capacity_ - size_ < bytes) Grow(bytes);
+    size_ += bytes;
+    return bytes_.get() + size_ - bytes;
+  }
+
+ private:
+  void Grow(size_t bytes);
+
+  std::unique_ptr<char[]> bytes_;
+  size_t size_ = 0;
+  size_t capacity_ = 0;
+};
+
+// Appends rows to a buffer that the caller owns, and empties as it likes between two rows.
 // Header() comes first, Trailer() last; each Row(n) is followed by n fields.
 class CopyWriter {
  public:
-  explicit CopyWriter(std::string& out) : out_(out) {}
+  explicit CopyWriter(CopyBuffer& out) : out_(out) {}
 
   void Header();
   void Trailer() { Raw<int16_t>(-1); }
@@ -42,7 +66,7 @@ class CopyWriter {
   // text and bytea.
   void Bytes(std::string_view bytes) {
     Raw(static_cast<int32_t>(bytes.size()));
-    out_.append(bytes);
+    Append(bytes);
   }
   void Jsonb(std::string_view json);
   // bigint[]: what `number` makes of each item.
@@ -62,12 +86,14 @@ class CopyWriter {
  private:
   template <typename T>
   void Raw(T value) {
-    auto bits = static_cast<std::make_unsigned_t<T>>(value);
-    std::array<char, sizeof(T)> bytes;
-    for (size_t i = sizeof(T); i-- > 0; bits = static_cast<decltype(bits)>(bits >> 4 >> 4)) {
-      bytes[i] = static_cast<char>(bits);
+    const auto bits = static_cast<std::make_unsigned_t<T>>(value);
+    char* const to = out_.Extend(sizeof(T));
+    for (size_t i = 0; i < sizeof(T); ++i) {
+      to[i] = static_cast<char>(bits >> (8 * (sizeof(T) - 1 - i)));
     }
-    out_.append(bytes.data(), bytes.size());
+  }
+  void Append(std::string_view bytes) {
+    if (!bytes.empty()) std::memcpy(out_.Extend(bytes.size()), bytes.data(), bytes.size());
   }
   template <typename T>
   void Number(T value) {
@@ -75,7 +101,7 @@ class CopyWriter {
     Raw(value);
   }
 
-  std::string& out_;
+  CopyBuffer& out_;
 };
 
 // Reads one row of COPY TO STDOUT, which sends each in a message of its own. Whatever isn't as

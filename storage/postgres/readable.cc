@@ -230,6 +230,9 @@ void WindowIfAny(JsonWriter& json, int64_t window_ms) {
 }  // namespace
 
 bool IsText(std::string_view bytes) {
+  // Mostly it is ASCII.
+  const auto is_plain = [](char c) { return static_cast<signed char>(c) > 0; };
+  if (std::all_of(bytes.begin(), bytes.end(), is_plain)) return true;
   while (!bytes.empty()) {
     const size_t size = CharacterBytes(bytes);
     if (size == 0) return false;

@@ -34,7 +34,7 @@ enum class SegmentKind : uint8_t { kPublished = 1, kKept = 2 };
 
 struct SegmentLimits {
   // When a segment is full.
-  uint64_t bytes = uint64_t{32} << 20;
+  uint64_t bytes = uint64_t{64} << 20;
   // How much is moved in one go; a single message may be more.
   uint64_t move_bytes = uint64_t{1} << 20;
 };

@@ -51,23 +51,23 @@ absl::Status Tidier::WriteRows(const MoveMessages& task) {
                    ") FROM STDIN (FORMAT binary);COPY warren.settlements_", task.from, " (",
                    kNoteColumns, ") FROM STDIN (FORMAT binary);"),
       "move messages");
-  std::string buffer;
+  CopyBuffer buffer;
   CopyWriter out(buffer);
   out.Header();
   for (LiveMessage& live : moved_) {
     if (live.record.entries.empty()) continue;
     const Record record = live.record;
     if (absl::Status status = rows_.Write(out, task.to, record); !status.ok()) {
-      session_.link().Put(buffer);
+      session_.link().Put(buffer.view());
       session_.Abandon();
       return status;
     }
   }
   out.Trailer();
-  session_.link().Put(buffer);
+  session_.link().Put(buffer.view());
   session_.link().EndCopy();
 
-  buffer.clear();
+  buffer.Clear(buffer.size());
   out.Header();
   std::vector<MessageId> ids;
   for (const LiveMessage& live : moved_) {
@@ -77,7 +77,7 @@ absl::Status Tidier::WriteRows(const MoveMessages& task) {
     ids.clear();
   }
   out.Trailer();
-  session_.link().Put(buffer);
+  session_.link().Put(buffer.view());
   session_.link().EndCopy();
   return session_.Commit();
 }

@@ -2,6 +2,9 @@
 //
 //   warren_journal_bench [URL] [MESSAGES]     default: rocksdb:/tmp/warren-journal-bench 1000000
 //
+// URL is as of --storage, so a database has to be there already: postgres://…; warren_copy_bench
+// starts a server of its own, and measures what PostgreSQL itself could do.
+//
 // Appends that many 1 KiB messages in batches of 100, of which each batch also settles those of
 // 1000 batches before (a queue that is served, some way behind); then as many in batches of 1000;
 // then leaves a backlog of that many, opens the journal again and recovers it.
@@ -58,6 +61,7 @@ class Load {
         batch.records.push_back(EntryRemoved{{++settled_}, kQueue, true});
       }
       StopUnlessOk(journal_->Append(batch));
+      journal_->Maintain();
     }
     const double seconds = SecondsSince(start);
     std::printf("%-40s %9.0f messages/s  %6.0f batches/s\n", name, count / seconds,
@@ -72,6 +76,7 @@ class Load {
         batch.records.push_back(EntryRemoved{{++settled_}, kQueue, true});
       }
       StopUnlessOk(journal_->Append(batch));
+      journal_->Maintain();
     }
   }
 

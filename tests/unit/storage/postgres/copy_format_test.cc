@@ -19,7 +19,7 @@ using namespace std::string_literals;
 const std::vector<uint64_t> kNumbers = {1, 0, std::numeric_limits<uint64_t>::max()};
 
 std::string ARow() {
-  std::string bytes;
+  CopyBuffer bytes;
   CopyWriter out(bytes);
   out.Header();
   out.Row(7);
@@ -30,7 +30,7 @@ std::string ARow() {
   out.Bytes("a\0b"s);
   out.BigintArray(kNumbers, [](uint64_t n) { return n; });
   out.Bytes("\1"s);
-  return bytes;
+  return std::string(bytes.view());
 }
 
 // As a reader of such rows does.
@@ -48,15 +48,28 @@ absl::Status ReadRow(std::string_view bytes) {
 }
 
 TEST(CopyFormat, BytesAreThoseOfTheDocumentation) {
-  std::string bytes;
+  CopyBuffer bytes;
   CopyWriter out(bytes);
   out.Header();
   out.Row(2);
   out.Int4(258);
   out.Null();
   out.Trailer();
-  EXPECT_EQ(bytes,
+  EXPECT_EQ(bytes.view(),
             "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0\0\2\0\0\0\4\0\0\1\2\377\377\377\377\377\377"s);
+}
+
+TEST(CopyFormat, BufferGrowsAndLetsGo) {
+  CopyBuffer buffer;
+  std::string expected;
+  for (int i = 0; i < 1000; ++i) {
+    const std::string piece(static_cast<size_t>(i), static_cast<char>(i));
+    CopyWriter(buffer).Bytes(piece);
+    expected += "\0\0"s + static_cast<char>(i >> 8) + static_cast<char>(i) + piece;
+  }
+  EXPECT_EQ(buffer.view(), expected);
+  buffer.Clear(0);
+  EXPECT_EQ(buffer.view(), "");
 }
 
 TEST(CopyFormat, WhatWasWrittenIsRead) {

@@ -15,22 +15,22 @@ namespace {
 
 // The fields of a row that was written, as COPY TO would send those that are read.
 absl::StatusOr<std::string> Stored(const Record& record) {
-  std::string bytes;
+  CopyBuffer bytes;
   CopyWriter out(bytes);
   MessageRowWriter writer;
   if (absl::Status status = writer.Write(out, 1, record); !status.ok()) return status;
-  CopyReader in(bytes);
+  CopyReader in(bytes.view());
   EXPECT_TRUE(in.Row(16));
   std::vector<std::optional<std::string_view>> fields(16);
   for (auto& field : fields) field = in.Bytes();
   EXPECT_TRUE(in.Finish().ok());
-  std::string row;
+  CopyBuffer row;
   CopyWriter read(row);
   read.Row(12);
   for (const int i : {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 14, 15}) {
     fields[i] ? read.Bytes(*fields[i]) : read.Null();
   }
-  return row;
+  return std::string(row.view());
 }
 
 bool IsExact(const Record& record) {
