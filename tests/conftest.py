@@ -8,7 +8,7 @@ among them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Callable
@@ -105,10 +105,10 @@ def new_broker(
     failed = request.session.testsfailed
     made: list[WarrenProcess] = []
 
-    def make(storage: Storage | str, *arguments: str) -> WarrenProcess:
+    def make(storage: Storage | str, *arguments: str, prefix: Sequence[str] = ()) -> WarrenProcess:
         directory = tmp_path / f"broker-{len(made) + 1}"
         value = storage.fresh(directory) if isinstance(storage, Storage) else storage
-        made.append(WarrenProcess(directory, storage=value, arguments=arguments))
+        made.append(WarrenProcess(directory, storage=value, arguments=arguments, prefix=prefix))
         return made[-1]
 
     yield make

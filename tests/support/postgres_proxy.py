@@ -6,9 +6,10 @@
         assert proxy.wait_cut(60)
 
 It listens on a Unix socket of its own, or on TCP at a port that the system chose, and reads as much
-of the protocol (version 3) as it takes to find commits: a simple query whose text has COMMIT, and
+of the protocol (version 3) as it takes to find commits: a simple query whose text has COMMIT, or
+the journal's own commit_batch, whose query of several statements is a transaction by itself; and
 in it the COPY ... FROM STDIN that come first. The message that sets off the commit is the query
-itself, or the CopyDone of its last COPY.
+itself, or the CopyDone of its last COPY. It is over when PostgreSQL is ready for the next one.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from postgres_server import SOCKET_PORT, USER, socket_url
 
 CHUNK = 1 << 16
 KEPT = 1 << 20  # of a message's content; what is longer is no statement of interest
-COMMIT = re.compile(rb"\bCOMMIT\b", re.IGNORECASE)
+COMMIT = re.compile(rb"\b(COMMIT|commit_batch)\b", re.IGNORECASE)
 COPY_IN = re.compile(rb"\bFROM\s+STDIN\b", re.IGNORECASE)
 ENCRYPTION_REQUESTS = tuple(struct.pack("!i", code) for code in (80877103, 80877104))
 
@@ -96,6 +97,7 @@ class Connection:
         self._backend = Messages(startup=False)
         self._copies = -1  # COPYs until the commit; -1: none is due
         self._cut: Optional[Cut] = None  # what happens to the commit under way
+        self._committing = False  # and has not failed
         self._late = b""  # kept back until `release`
         self._released = threading.Event()
 
@@ -152,6 +154,7 @@ class Connection:
             if self._copies != 0:
                 continue
             self._copies = -1
+            self._committing = True
             self._cut = self._proxy.take(self)
             if self._cut in (Cut.BEFORE, Cut.LATE):
                 self._server.sendall(data[:begin])
@@ -164,13 +167,17 @@ class Connection:
         return True
 
     def _from_server(self, data: bytes) -> bool:
-        for kind, content, begin, _ in self._backend.feed(data):
-            if kind == "C" and content == b"COMMIT\0":
+        for kind, _, _, _ in self._backend.feed(data):
+            if kind == "E":
+                self._committing = False
+            elif kind == "Z":
                 if self._cut is Cut.AFTER:
-                    self._client.sendall(data[:begin])
                     return False
-                self._proxy.committed()
-        self._client.sendall(data)
+                if self._committing:
+                    self._proxy.committed()
+                self._committing = False
+        if self._cut is not Cut.AFTER:
+            self._client.sendall(data)
         return True
 
     def _after(self) -> None:

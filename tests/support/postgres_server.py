@@ -242,19 +242,19 @@ class PostgresServer:
             ]))  # fmt: skip
 
     def _spawn(self, command: Sequence[object], **options: object) -> subprocess.Popen[str]:
+        # Popen's own `user` takes a real fork, which hangs in gRPC's handlers now and then.
         who = self._account
-        identity: dict[str, object] = {}
-        if who is not None:
-            identity = {"user": who.pw_uid, "group": who.pw_gid, "extra_groups": []}
+        become = [] if who is None else [
+            "setpriv", f"--reuid={who.pw_uid}", f"--regid={who.pw_gid}", "--clear-groups",
+        ]  # fmt: skip
         return subprocess.Popen(
-            [str(part) for part in command],
+            [*become, *(str(part) for part in command)],
             cwd=self.directory,
             env={**os.environ, "LC_ALL": "C", "PGTZ": "UTC"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             text=True,
             errors="replace",
-            **identity,
             **options,
         )  # type: ignore[call-overload]
 

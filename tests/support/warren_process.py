@@ -44,9 +44,22 @@ class WarrenProcess:
     """
 
     def __init__(
-        self, directory: Path, *, storage: Optional[str] = None, arguments: Sequence[str] = ()
+        self,
+        directory: Path,
+        *,
+        storage: Optional[str] = None,
+        arguments: Sequence[str] = (),
+        prefix: Sequence[str] = (),
     ) -> None:
-        """`storage` is the value of --storage; default: RocksDB below `directory`."""
+        """Starts nothing yet.
+
+        Args:
+            directory: where it runs.
+            storage: the value of --storage; default: RocksDB below `directory`.
+            arguments: more flags.
+            prefix: a command that runs the broker, and ends it when it is ended itself.
+
+        """
         self.directory = Path(directory)
         self.store = self.directory / "store"
         self.grpc = "127.0.0.1:0"
@@ -54,6 +67,7 @@ class WarrenProcess:
         self.output: list[str] = []
         self._storage = storage or f"rocksdb:{self.store}"
         self._arguments = list(arguments)
+        self._prefix = list(prefix)
         self._process: Optional[subprocess.Popen[str]] = None
         self._reader: Optional[threading.Thread] = None
         self._ready = threading.Event()
@@ -81,6 +95,7 @@ class WarrenProcess:
     def command(self) -> list[str]:
         """What is run."""
         return [
+            *self._prefix,
             str(binary()),
             f"--listen={self.grpc}",
             f"--http={self.http}",

@@ -13,8 +13,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import storages
-
 
 class Fault(enum.Enum):
     """What befalls the broker, or what it stands on, at the end of a round."""
@@ -85,15 +83,15 @@ def seed() -> int:
     return int(given) if given else random.SystemRandom().randrange(1 << 31)
 
 
-def cases() -> list[tuple[str, str]]:
-    """Storage and group of faults: those that go together, and that $STORAGE and $FAULT name."""
+def cases(stores: list[str]) -> list[tuple[str, str]]:
+    """Storage and group of faults: those that go together, and that $FAULT names."""
     wanted = [name for name in os.environ.get("FAULT", "").split(",") if name] or list(GROUPS)
     for name in wanted:
         if name not in GROUPS:
             raise ValueError(f"FAULT={name}: there are {', '.join(GROUPS)}")
     return [
         (storage, group)
-        for storage in storages.chosen(storages.from_environment(), storages.DURABLE)
+        for storage in stores
         for group in GROUPS
         if group in wanted and (storage == "postgres" or group == "broker")
     ]

@@ -25,8 +25,12 @@ from warren_process import WarrenProcess
 PROGRESS_S = 60.0  # for one round's confirms, on a slow and busy machine
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    stores = storages.chosen(metafunc.config.getoption("--storage"), storages.DURABLE)
+    metafunc.parametrize(("storage_name", "faults"), plan.cases(stores))
+
+
 @pytest.mark.timeout(150 + 120 * plan.round_count())
-@pytest.mark.parametrize(("storage_name", "faults"), plan.cases())
 def test_nothing_confirmed_is_lost_and_nothing_settled_comes_back(
     tmp_path: Path, storage_name: str, faults: str
 ) -> None:

@@ -1,0 +1,182 @@
+"""Two brokers on one database: one serves, the other stands by, and they never both do.
+
+The lease decides. Whoever was away for longer than it must find that out before it confirms
+anything, and go.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Callable
+
+import pytest
+import warren
+from postgres_server import PostgresServer
+from warren_process import WarrenProcess
+
+LEASE_S = 2.0
+SLACK_S = 20.0  # on a slow and busy machine
+HAND_OVER_S = 2.0
+GIVE_UP_S = 3.0  # a client that finds no broker
+WAITING = "waiting for the lease"
+QUEUE = "q"
+
+NewBroker = Callable[..., WarrenProcess]
+
+
+@pytest.fixture
+def url(postgres: PostgresServer) -> str:
+    return postgres.create_database()
+
+
+@pytest.fixture
+def first(new_broker: NewBroker, url: str) -> WarrenProcess:
+    """Serves, and has confirmed messages 0 to 99."""
+    broker = new_broker(url, f"--lease={LEASE_S * 1000:.0f}ms", "--drain-timeout=0s").start()
+    with warren.connect(broker.grpc, timeout=60) as connection:
+        connection.declare_queue(QUEUE, durable=True)
+        connection.publish_batch([warren.Publication("", QUEUE, str(n)) for n in range(100)])
+    return broker
+
+
+@pytest.fixture
+def second(new_broker: NewBroker, url: str, first: WarrenProcess) -> WarrenProcess:
+    """Stands by."""
+    broker = new_broker(url, f"--lease={LEASE_S * 1000:.0f}ms", "--drain-timeout=0s")
+    broker.launch()
+    broker.wait_output(WAITING)
+    return broker
+
+
+def bodies(broker: WarrenProcess) -> list[int]:
+    """Takes all that is in the queue."""
+    with warren.connect(broker.grpc, timeout=60) as connection:
+        out: list[int] = []
+        while batch := connection.get(QUEUE, 10_000, auto_ack=True):
+            out += [int(delivery.body) for delivery in batch]
+    return out
+
+
+@contextmanager
+def stopped(broker: WarrenProcess) -> Iterator[None]:
+    os.kill(broker.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        if broker.running:
+            os.kill(broker.pid, signal.SIGCONT)
+
+
+def test_the_second_waits_and_names_who_has_the_lease(
+    first: WarrenProcess, second: WarrenProcess
+) -> None:
+    assert not second.ready
+    assert str(first.pid) in second.wait_output(WAITING)
+    # It neither goes nor serves for as long as the first renews the lease: three of its times.
+    assert not second.wait_ready(3 * LEASE_S)
+    assert second.running and first.running
+    assert bodies(first) == list(range(100))
+    assert second.stop() == 0
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_the_second_takes_over_at_once(
+    first: WarrenProcess, second: WarrenProcess, end: str
+) -> None:
+    """A dead process of the same machine is known to be dead; nobody waits for its lease."""
+    if end == "stop":
+        assert first.stop() == 0
+    else:
+        first.kill()
+    began = time.monotonic()
+    assert second.wait_ready(SLACK_S), second.logs()
+    assert time.monotonic() - began < HAND_OVER_S
+    assert bodies(second) == list(range(100))
+
+
+def test_a_broker_that_was_stopped_for_too_long_confirms_nothing_and_goes(
+    first: WarrenProcess, second: WarrenProcess
+) -> None:
+    """Publishers and consumers of the first are there all the time, and full of messages."""
+    with ExitStack() as stack:
+        connection = stack.enter_context(warren.connect(first.grpc, timeout=60))
+        publisher = connection.publisher(max_unconfirmed=1000, give_up_after=GIVE_UP_S)
+        stack.callback(publisher.close, flush=False)
+        consumer = stack.enter_context(connection.consume(QUEUE, give_up_after=GIVE_UP_S))
+        held = [consumer.get(60) for _ in range(50)]
+        assert publisher.publish("", QUEUE, "100").result(60) is warren.Outcome.ACCEPTED
+        with stopped(first):
+            # These are in its sockets when it wakes up.
+            late = [publisher.publish("", QUEUE, str(n)) for n in range(1000, 1500)]
+            settled = [delivery.ack() for delivery in held]
+            assert all(settled)
+            assert second.wait_ready(LEASE_S + SLACK_S), second.logs()
+        status = first.wait_ended(SLACK_S)
+        assert status is not None, f"it goes on\n{first.logs()}"
+        assert status != 0
+        said = first.wait_output("nothing was confirmed since")
+        assert str(second.pid) in said, "it doesn't name who has the store now"
+        for confirm in late:
+            with pytest.raises(warren.WarrenError):
+                confirm.result(SLACK_S)
+    assert second.running
+    assert bodies(second) == list(range(101)), "what came late was written, or settled"
+
+
+def test_a_broker_of_another_machine_is_given_the_time_of_its_lease(
+    new_broker: NewBroker, url: str
+) -> None:
+    """A process in other namespaces can't be seen; so whether it is dead can't be known."""
+    away = ["unshare", "--pid", "--fork", "--kill-child"]
+    if (tried := subprocess.run([*away, "true"], capture_output=True, check=False)).returncode:
+        pytest.skip(f"unshare takes root: {tried.stderr.decode().strip()}")
+    lease = f"--lease={LEASE_S * 1000:.0f}ms"
+    first = new_broker(url, lease, prefix=away).start()
+    with warren.connect(first.grpc, timeout=60) as connection:
+        connection.declare_queue(QUEUE, durable=True)
+        connection.publish("", QUEUE, b"1")
+    second = new_broker(url, lease)
+    second.launch()
+    second.wait_output(WAITING)
+    first.kill()
+    assert second.wait_ready(LEASE_S + SLACK_S), second.logs()
+    assert bodies(second) == [1]
+
+
+def test_two_that_hand_over_again_and_again_lose_nothing(
+    first: WarrenProcess, second: WarrenProcess
+) -> None:
+    """Whoever is killed starts again and stands by; one producer publishes to whoever serves."""
+    serving, waiting = first, second
+    expected = 100
+    for turn in range(6):
+        with warren.connect(serving.grpc, timeout=60) as connection:
+            results = connection.publish_batch(
+                [warren.Publication("", QUEUE, str(n)) for n in range(expected, expected + 50)]
+            )
+            assert {result.outcome for result in results} == {warren.Outcome.ACCEPTED}
+            expected += 50
+        if turn % 2:
+            serving.stop()
+        else:
+            serving.kill()
+        assert waiting.wait_ready(SLACK_S), waiting.logs()
+        lines = len(serving.output)
+        serving.launch()
+        wait_for_line(serving, lines)
+        serving, waiting = waiting, serving
+    assert bodies(serving) == list(range(expected))
+
+
+def wait_for_line(broker: WarrenProcess, after: int) -> None:
+    """Until it says, after so many lines, that it stands by."""
+    ends = time.monotonic() + SLACK_S
+    while not any(WAITING in line for line in broker.output[after:]):
+        assert time.monotonic() < ends and broker.running, broker.logs()
+        threading.Event().wait(0.02)
