@@ -69,7 +69,9 @@ class JournalObserver {
   virtual void OnStalled(std::string_view reason) = 0;
   // Called when it goes on.
   virtual void OnResumed() = 0;
-  // Called when somebody else owns the store now; the broker must stop. On any thread, at most once.
+  // Something fails that nobody waits for, such as giving disk space back; once for each reason.
+  virtual void OnHindered(std::string_view /*reason*/) {}
+  // Called when somebody else owns the store now; the broker must stop. On any thread, once.
   virtual void OnLost(const absl::Status& /*why*/) {}
 };
 

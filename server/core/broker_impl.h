@@ -296,6 +296,7 @@ class Broker::Impl {
     std::vector<storage::QueueId> waiting;  // for it to come
   };
   absl::flat_hash_map<storage::MessageId, Moving> moving_;  // looked up, never walked
+  uint64_t leaving_bytes_ = 0;  // of memory, which will be free when the spill has answered
   PageWork page_work_;
   int64_t page_out_again_ms_ = 0;
   struct SweepState {

@@ -151,6 +151,8 @@ void Broker::Impl::CheckInvariants() const {
   WARREN_CHECK(bindings == usage_.bindings);
   for (const auto& [id, consumer] : consumers_) WARREN_CHECK(consumer->queue->consumers.contains(id));
   for (const auto& [tag, lease] : leases_) WARREN_CHECK(lease.entry->tag == tag);
+  WARREN_CHECK(leaving_bytes_ <= usage_.memory_bytes);
+  WARREN_CHECK(!moving_.empty() || leaving_bytes_ == 0);
   WARREN_CHECK(dead_letters_.empty() && idle_exchanges_.empty() && !confirms_);
 }
 

@@ -24,12 +24,14 @@ bool Broker::Impl::WantsSoon(const Queue& queue) const {
 
 bool Broker::Impl::IsShortOfMemory() const {
   return options_.page_out_above_bytes != 0 &&
-         usage_.memory_bytes > options_.page_out_above_bytes && now_ms_ >= page_out_again_ms_;
+         usage_.memory_bytes - leaving_bytes_ > options_.page_out_above_bytes &&
+         now_ms_ >= page_out_again_ms_;
 }
 
 void Broker::Impl::SendAway(QueuedMessage& message) {
   if (message.residence != Residence::kMemory) return;
   message.residence = Residence::kLeaving;
+  leaving_bytes_ += message.memory_bytes;
   moving_.emplace(message.id, Moving{.message = &message, .waiting = {}});
   page_work_.out.push_back({message.id, message.message});
 }
@@ -41,6 +43,7 @@ void Broker::Impl::Fetch(const Queue& queue, QueuedMessage& message) {
       break;
     case Residence::kLeaving:
       message.residence = Residence::kStaying;
+      leaving_bytes_ -= message.memory_bytes;
       break;
     case Residence::kAway:
       message.residence = Residence::kComing;
@@ -71,6 +74,9 @@ void Broker::Impl::ForgetPage(const QueuedMessage& message) {
       moving_.at(message.id).message = nullptr;
       break;
     case Residence::kLeaving:
+      leaving_bytes_ -= message.memory_bytes;
+      moving_.erase(message.id);
+      break;
     case Residence::kStaying:
       moving_.erase(message.id);
       break;
@@ -94,7 +100,8 @@ void Broker::Impl::LookAhead(Queue& queue) {
 
 void Broker::Impl::Sweep() {
   const uint64_t mark = options_.page_out_above_bytes + options_.page_out_above_bytes / 2;
-  if (!IsShortOfMemory() || usage_.memory_bytes <= mark || now_ms_ < sweep_.again_ms) return;
+  if (!IsShortOfMemory() || now_ms_ < sweep_.again_ms) return;
+  if (usage_.memory_bytes - leaving_bytes_ <= mark) return;
   for (int budget = kSweepPerStep; budget > 0; --budget) {
     const auto it = queues_.find(sweep_.queue);
     Entry* entry = it != queues_.end() ? NextToSweep(*it->second) : nullptr;
@@ -169,6 +176,7 @@ void Broker::Impl::HasLeft(const PagedOut& out) {
   }
   QueuedMessage& message = *it->second.message;
   moving_.erase(it);
+  if (message.residence == Residence::kLeaving) leaving_bytes_ -= message.memory_bytes;
   if (!out.page) {
     message.residence = Residence::kMemory;
     page_out_again_ms_ = now_ms_ + kPauseMs;

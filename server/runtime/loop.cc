@@ -176,9 +176,9 @@ void Loop::UpdateFlow() {
 std::optional<int64_t> Loop::LeaseEndMs() const {
   const auto until = journal_.OwnedUntil();
   if (!flow_.owned() || until == std::chrono::steady_clock::time_point::max()) return std::nullopt;
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(
-      until - std::chrono::steady_clock::now());
-  return NowMs() + left.count();
+  const auto now = std::chrono::steady_clock::now();
+  if (until <= now) return NowMs();  // also the min() of one that was lost
+  return NowMs() + std::chrono::ceil<std::chrono::milliseconds>(until - now).count();
 }
 
 void Loop::LookAtOwnership() {

@@ -17,8 +17,9 @@ absl::Status Recover(storage::Journal& journal, core::Broker& broker, storage::S
   constexpr auto kReportEvery = std::chrono::seconds(3);
   // How many records go by before the clock is looked at.
   constexpr uint64_t kLookEvery = 1024;
-  // How many records go by before messages are moved out of memory.
+  // How many records, or bytes of bodies, go by before messages are moved out of memory.
   constexpr uint64_t kPageEvery = 256;
+  constexpr uint64_t kPageEveryBytes = uint64_t{4} << 20;
   const auto start = std::chrono::steady_clock::now();
   auto reported = start;
   uint64_t records = 0;
@@ -27,19 +28,30 @@ absl::Status Recover(storage::Journal& journal, core::Broker& broker, storage::S
 
   // More may be in the journal than there is memory for.
   uint64_t since_room = 0;
+  uint64_t bytes_since_room = 0;
   const auto make_room = [&]() -> absl::Status {
-    if (++since_room < kPageEvery || !broker.HasPageWork()) return absl::OkStatus();
-    since_room = 0;
+    const bool soon = ++since_room < kPageEvery && bytes_since_room < kPageEveryBytes;
+    if (soon || !broker.HasPageWork()) return absl::OkStatus();
+    since_room = bytes_since_room = 0;
     WARREN_CHECK(spill != nullptr);
     absl::StatusOr<core::Paged> moved = MovePages(*spill, broker.TakePageWork());
     if (!moved.ok()) return moved.status();
+    for (const core::PagedOut& out : moved->out) {
+      if (out.page) continue;
+      return absl::ResourceExhaustedError(
+          "the store holds more than --memory-limit has room for, and --spill-dir takes no more "
+          "(the warning before this says why); free space there, or raise --memory-limit");
+    }
     core::Effects none;
     broker.Step(now_ms, *std::move(moved), none);
     return absl::OkStatus();
   };
 
   const absl::Status status = journal.Recover([&](storage::Record record) -> absl::Status {
-    if (std::holds_alternative<storage::MessagePublished>(record)) ++messages;
+    if (const auto* published = std::get_if<storage::MessagePublished>(&record)) {
+      ++messages;
+      if (published->message) bytes_since_room += published->message->body.size();
+    }
     if (++records % kLookEvery == 0) {
       if (cancelled()) return absl::CancelledError("stopped while recovering");
       const auto now = std::chrono::steady_clock::now();

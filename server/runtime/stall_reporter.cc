@@ -28,6 +28,11 @@ void StallReporter::OnResumed() {
   Post(JournalResumed{});
 }
 
+void StallReporter::OnHindered(std::string_view reason) {
+  Log(LogLevel::kWarning, "the store can't be tidied for now",
+      {{"reason", std::string(reason)}});
+}
+
 void StallReporter::OnLost(const absl::Status& why) {
   const std::lock_guard lock(mutex_);
   lost_ = why;

@@ -25,6 +25,7 @@ class StallReporter final : public storage::JournalObserver {
 
   void OnStalled(std::string_view reason) override;
   void OnResumed() override;
+  void OnHindered(std::string_view reason) override;
   void OnLost(const absl::Status& why) override;
 
  private:

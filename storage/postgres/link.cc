@@ -28,7 +28,10 @@ constexpr char kSetUp[] =
     "SET synchronize_seqscans = off; SET lock_timeout = '5s'; SET statement_timeout = 0;"
     "SET default_transaction_isolation = 'read committed';"
     "SET idle_in_transaction_session_timeout = 0; SET client_min_messages = warning;"
-    "SET search_path = pg_catalog; SET row_security = off; SET jit = off";
+    "SET search_path = pg_catalog; SET row_security = off; SET jit = off;"
+    // A backend whose client has gone without a word keeps its locks until it notices.
+    "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3;"
+    "SET tcp_user_timeout = '10s'";
 
 int Timeout(Clock::time_point until) {
   const auto left = std::chrono::ceil<milliseconds>(until - Clock::now());

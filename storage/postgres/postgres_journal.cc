@@ -75,6 +75,7 @@ class PostgresJournal::Impl {
   bool durable_ = false;  // the same
   std::string told_;      // the reason that the observer knows; "" while all is well
   Clock::time_point tidy_from_{};
+  std::string hindered_by_;  // the last reason why tidying failed
 };
 
 absl::Status PostgresJournal::Impl::GetReady() {
@@ -182,7 +183,13 @@ void PostgresJournal::Impl::Maintain() {
   if (!failed_.ok() || !session_.ready() || Clock::now() < tidy_from_) return;
   const std::optional<TidyTask> task = segments_.NextTask();
   if (!task) return;
-  if (!Tidy(*task).ok()) tidy_from_ = Clock::now() + options_.tidy_pause;
+  if (const absl::Status status = Tidy(*task); !status.ok()) {
+    tidy_from_ = Clock::now() + options_.tidy_pause;
+    if (observer_ != nullptr && hindered_by_ != status.message()) {
+      hindered_by_ = std::string(status.message());
+      observer_->OnHindered(hindered_by_);
+    }
+  }
   // If it waited for so long that this was told, publishers are held, and there may be no next
   // batch to tell that it goes on.
   Resumed();
