@@ -59,8 +59,8 @@ log=$(mktemp)
 passing=("$log")
 trap '"${run[@]}" rm -f "${passing[@]}"' EXIT
 # Servers are installed to be started by tests, on ports of their own, and must not start by
-# themselves: neither now (what a policy that says 101 forbids) nor at boot (below). For PostgreSQL no
-# database is made that would be started at boot.
+# themselves: neither now (what a policy that says 101 forbids) nor at boot (below). For PostgreSQL
+# no database is made that would be started at boot.
 policy=/usr/sbin/policy-rc.d
 if [[ ! -e $policy ]]; then
   passing+=("$policy")

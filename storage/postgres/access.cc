@@ -97,8 +97,8 @@ absl::StatusOr<std::string> ConnectionString(const PostgresAccess& access,
   const Options options = Parse(access.url, &reason);
   if (options == nullptr || access.url.find('\0') != std::string::npos) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "storage \"", Redacted(access.url), "\": ", reason.empty() ? "it holds a zero byte" : reason,
-        "; it must read like postgres://user@host:5432/database, with reserved characters in the "
+        "storage \"", Redacted(access.url),
+        "\": ", reason.empty() ? "it holds a zero byte" : reason, "; it must read like postgres://user@host:5432/database, with reserved characters in the "
         "user's name or password percent-encoded"));
   }
   Parameters parameters = Chosen(options.get());

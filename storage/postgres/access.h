@@ -20,7 +20,8 @@ struct PostgresAccess {
 // What libpq connects with: the URL's parameters; the password file's content without
 // its last line end; an application name, UTF8, and limits for the time in which a dead connection
 // is noticed, unless the URL has its own.
-// INVALID_ARGUMENT if libpq can't parse the URL; UNAUTHENTICATED if the password file can't be read.
+// INVALID_ARGUMENT if libpq can't parse the URL; UNAUTHENTICATED if the password file can't be
+// read.
 absl::StatusOr<std::string> ConnectionString(const PostgresAccess& access,
                                              std::string_view application_name);
 

@@ -7,8 +7,8 @@
 
 namespace warren::storage {
 
-// libpq tells the words of a server that refuses a connection, in the server's language, but not the
-// SQLSTATE; so this asks once more, in the way that tells it. `where` is the redacted URL,
+// libpq tells the words of a server that refuses a connection, in the server's language, but not
+// the SQLSTATE; so this asks once more, in the way that tells it. `where` is the redacted URL,
 // `parameters` as of ConnectionString, `first_answer` what the first attempt said.
 absl::Status WhyNot(const std::string& where, const std::string& parameters,
                     const std::string& first_answer);

@@ -62,7 +62,8 @@ Lease::~Lease() {
 }
 
 Lease::Clock::time_point Lease::OwnedUntil() const {
-  return lost_.load() ? Clock::time_point::min() : Clock::time_point(Clock::duration(until_.load()));
+  if (lost_.load()) return Clock::time_point::min();
+  return Clock::time_point(Clock::duration(until_.load()));
 }
 
 void Lease::Renewed(Clock::time_point begun) {
@@ -75,8 +76,7 @@ void Lease::Renewed(Clock::time_point begun) {
 absl::StatusOr<bool> Lease::TryTake(std::string& waits_for) {
   constexpr char kDoing[] = "take the lease of the schema warren";
   const absl::StatusOr<Link::Rows> found = link_->Query(
-      "SELECT owner, epoch, to_char(expires_at, 'HH24:MI:SS TZ') FROM warren.shards WHERE shard = 0",
-      kDoing);
+      "SELECT owner, epoch FROM warren.shards WHERE shard = 0", kDoing);
   if (!found.ok()) return found.status();
   if (found->empty()) {
     return absl::FailedPreconditionError(absl::StrCat(
@@ -153,11 +153,12 @@ absl::Status Lease::WhoDeposed() {
   const absl::StatusOr<Link::Rows> found = link_->Query(
       "SELECT owner, epoch FROM warren.shards WHERE shard = 0", "see who has the lease");
   if (!found.ok()) return found.status();
-  const std::string whom = found->empty() ? "nobody"
-                           : found->front()[0].empty()
-                               ? absl::StrCat("one that has stopped (epoch ", found->front()[1], ")")
-                               : absl::StrCat(ProcessForPeople(found->front()[0]), " (epoch ",
-                                              found->front()[1], ")");
+  std::string whom = "nobody";
+  if (!found->empty()) {
+    const std::string& owner = found->front()[0];
+    whom = absl::StrCat(owner.empty() ? "one that has stopped" : ProcessForPeople(owner),
+                        " (epoch ", found->front()[1], ")");
+  }
   return absl::AbortedError(absl::StrCat(
       link_->where(), ": this broker lost its lease (epoch ", epoch_, ") to ", whom,
       ": it was stopped or cut off for longer than the lease of ", options_.lease_ms,

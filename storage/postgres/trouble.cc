@@ -83,7 +83,8 @@ const Kind& KindOf(std::string_view state) {
 // One line.
 std::string Flat(std::string_view message) {
   std::string flat(message);
-  std::replace_if(flat.begin(), flat.end(), [](unsigned char c) { return std::isspace(c) != 0; }, ' ');
+  const auto is_space = [](unsigned char c) { return std::isspace(c) != 0; };
+  std::replace_if(flat.begin(), flat.end(), is_space, ' ');
   absl::RemoveExtraAsciiWhitespace(&flat);
   return flat;
 }
@@ -99,7 +100,8 @@ absl::Status Make(const Kind& kind, std::string_view where, std::string_view doi
 // The five characters before the message in "FATAL:  28P01: …"; empty if there are none.
 std::string_view StateIn(std::string_view line) {
   constexpr size_t kLength = 5;
-  for (size_t end = line.find(": "); end != std::string_view::npos; end = line.find(": ", end + 1)) {
+  size_t end = line.find(": ");
+  for (; end != std::string_view::npos; end = line.find(": ", end + 1)) {
     if (end < kLength + 1 || line[end - kLength - 1] != ' ') continue;
     const std::string_view word = line.substr(end - kLength, kLength);
     const bool fits = std::all_of(word.begin(), word.end(), [](unsigned char c) {

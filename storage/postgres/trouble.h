@@ -37,8 +37,9 @@ absl::Status SqlTrouble(std::string_view where, std::string_view doing, std::str
                         std::string_view message);
 
 // A connection could not be made. `message` is PQerrorMessage of a connection that was set to
-// PQERRORS_VERBOSE before it was tried, since libpq gives the SQLSTATE there alone, and the server's
-// words are in the server's language. If several hosts were tried, one that may come back counts.
+// PQERRORS_VERBOSE before it was tried, since libpq gives the SQLSTATE there alone, and the
+// server's words are in the server's language. If several hosts were tried, one that may come back
+// counts.
 absl::Status ConnectTrouble(std::string_view where, std::string_view message);
 
 }  // namespace warren::storage

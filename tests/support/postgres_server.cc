@@ -60,7 +60,9 @@ struct Child {
 
 absl::StatusOr<pid_t> StartChild(const Child& child) {
   std::vector<char*> arguments;
-  for (const std::string& word : child.command) arguments.push_back(const_cast<char*>(word.c_str()));
+  for (const std::string& word : child.command) {
+    arguments.push_back(const_cast<char*>(word.c_str()));
+  }
   arguments.push_back(nullptr);
   const passwd* const user = User();
   const pid_t pid = fork();

@@ -1,5 +1,5 @@
-// A PostgreSQL server of a test's own: made in a temporary folder, reached over a Unix socket there,
-// stopped and removed afterwards, also when the test crashes.
+// A PostgreSQL server of a test's own: made in a temporary folder, reached over a Unix socket
+// there, stopped and removed afterwards, also when the test crashes.
 #pragma once
 
 #include <sys/types.h>

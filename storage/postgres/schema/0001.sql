@@ -14,7 +14,8 @@ COMMENT ON TABLE warren.shards IS 'Which broker owns the data, and how far it wr
 COMMENT ON COLUMN warren.shards.shard IS 'Always 0.';
 COMMENT ON COLUMN warren.shards.owner IS
   'The broker: host, boot, process namespace, process, its start time. Null: given up.';
-COMMENT ON COLUMN warren.shards.epoch IS 'Raised by each new owner; the one before can write no more.';
+COMMENT ON COLUMN warren.shards.epoch IS
+  'Raised by each new owner; the one before can write no more.';
 COMMENT ON COLUMN warren.shards.expires_at IS 'Until then nobody else may take over.';
 COMMENT ON COLUMN warren.shards.last_batch IS 'Number of the last group commit of this epoch.';
 COMMENT ON COLUMN warren.shards.ids_below IS 'All ids given out are below it; 0 before the first.';

@@ -1,7 +1,5 @@
 #include "storage/postgres/lease.h"
 
-#include <condition_variable>
-#include <mutex>
 #include <string>
 #include <thread>
 
@@ -12,6 +10,7 @@
 #include "storage/postgres/schema.h"
 #include "tests/support/postgres_server.h"
 #include "tests/unit/storage/postgres/child.h"
+#include "tests/unit/storage/postgres/listener.h"
 
 namespace warren::storage {
 namespace {
@@ -23,39 +22,6 @@ using std::chrono::milliseconds;
 using Clock = Lease::Clock;
 
 constexpr std::chrono::seconds kPatience{20};
-
-// Notes what it hears; others can wait for it.
-class Listener final : public JournalObserver {
- public:
-  void OnStalled(std::string_view reason) override { Note(stalled_, std::string(reason)); }
-  void OnResumed() override { Note(resumed_, "resumed"); }
-  void OnLost(const absl::Status& why) override { Note(lost_, why.ToString()); }
-
-  // "" if it doesn't come.
-  std::string AwaitStalled() { return Await(stalled_); }
-  std::string AwaitResumed() { return Await(resumed_); }
-  std::string AwaitLost() { return Await(lost_); }
-  bool stalled() {
-    const std::lock_guard lock(mutex_);
-    return !stalled_.empty();
-  }
-
- private:
-  void Note(std::string& what, std::string text) {
-    const std::lock_guard lock(mutex_);
-    what = std::move(text);
-    changed_.notify_all();
-  }
-  std::string Await(const std::string& what) {
-    std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, kPatience, [&] { return !what.empty(); });
-    return what;
-  }
-
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::string stalled_, resumed_, lost_;
-};
 
 class LeaseTest : public ::testing::Test {
  protected:
@@ -116,8 +82,8 @@ TEST_F(LeaseTest, SecondWaitsUntilTheFirstGivesUp) {
   absl::StatusOr<std::unique_ptr<Lease>> second;
   std::thread taker([&] { second = Take(60'000, &listener); });
   EXPECT_THAT(listener.AwaitStalled(),
-              AllOf(HasSubstr("waiting for the lease"), HasSubstr(absl::StrCat("process ", getpid())),
-                    HasSubstr("/t")));
+              AllOf(HasSubstr("waiting for the lease"),
+                    HasSubstr(absl::StrCat("process ", getpid())), HasSubstr("/t")));
   first->reset();
   taker.join();
   ASSERT_TRUE(second.ok()) << second.status();

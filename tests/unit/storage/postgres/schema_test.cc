@@ -74,7 +74,8 @@ TEST_F(Schema, RoleThatMayNotCreateIsToldWhatToGrant) {
   const absl::Status status =
       MigrateAt(server.Url(url.substr(url.rfind('/') + 1), "guest"));
   EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied);
-  EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr("guest@"), HasSubstr("grant it CREATE")));
+  EXPECT_THAT(std::string(status.message()),
+              AllOf(HasSubstr("guest@"), HasSubstr("grant it CREATE")));
 }
 
 TEST_F(Schema, RoleThatOwnsItNeedsNoRightToCreate) {
