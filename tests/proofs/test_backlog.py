@@ -20,15 +20,19 @@ def test_a_backlog_beyond_memory_is_drained_complete_and_in_order(
     kind = ["--persistent"] if storage.durable else []
     broker = new_broker(storage, f"--memory-limit={limit_mib}MiB").start()
 
-    without = bench(broker, *LOAD, *kind, f"--count={messages // 4}")
+    def without_backlog():
+        return bench(broker, *LOAD, *kind, f"--count={messages // 4}")["consumed_per_s"]
+
+    before = without_backlog()
     filled = bench(broker, *LOAD, *kind, "--consumers=0", "--keep", f"--count={messages}")
     drained = bench(broker, *LOAD, *kind, "--producers=0", f"--count={messages}")
     highest_mib = broker.high_water_mib
+    after = without_backlog()
     report({
         "messages": f"{messages} of {SIZE} bytes, {messages * SIZE // MIB} MiB",
         "memory limit": f"{limit_mib} MiB",
         "highest resident memory": f"{highest_mib:.0f} MiB",
-        "without a backlog": f"{without['consumed_per_s']:.0f} messages a second",
+        "without a backlog": f"{before:.0f} and then {after:.0f} messages a second",
         "filled at": f"{filled['confirmed_per_s']:.0f} messages a second",
         "drained at": f"{drained['consumed_per_s']:.0f} messages a second",
     })  # fmt: skip
@@ -39,4 +43,4 @@ def test_a_backlog_beyond_memory_is_drained_complete_and_in_order(
     )  # fmt: skip
     assert highest_mib < resident_mib
     if full:  # a short run says more about the machine's other work
-        assert drained["consumed_per_s"] >= without["consumed_per_s"] / 2
+        assert drained["consumed_per_s"] >= min(before, after) / 2
