@@ -61,7 +61,8 @@ class PostgresJournal : public Journal {
   absl::Status Recover(const RecordSink& sink) override;
   // Besides what Journal says: ABORTED if another broker owns the shard now, CANCELLED if the stop
   // token ended the wait, INTERNAL if the batch isn't the next one, INVALID_ARGUMENT if it can't be
-  // stored, FAILED_PRECONDITION if somebody took the schema away; all of them permanent.
+  // stored, FAILED_PRECONDITION if somebody took the schema away, DATA_LOSS if the database lacks
+  // batches that were durable; all of them permanent.
   absl::Status Append(const Batch& batch) override;
   // At most one short transaction: makes the next segment, drops a dead one, or moves some messages
   // out of one that is nearly dead.

@@ -29,17 +29,18 @@ absl::StatusOr<bool> Session::Resume() {
     return absl::DataLossError(absl::StrCat(
         (*link)->where(), ": table warren.shards: there must be one row, with shard 0"));
   }
-  if (epoch != ownership_.epoch) {
+  if (epoch > ownership_.epoch) {
     return absl::AbortedError(
         absl::StrCat((*link)->where(), ": this broker's epoch ", ownership_.epoch,
                      " is over: epoch ", epoch, " belongs to ", (*rows)[0][2],
                      "; nothing was written since"));
   }
-  if (last != number_ && last != number_ + 1) {
-    return absl::InternalError(absl::StrCat(
-        (*link)->where(), ": the last transaction is ", last, ", although this broker is at ",
-        number_, ": the database was restored from a backup, or failed over to a server that had "
-        "not everything; start the broker again to go on from what is there"));
+  if (epoch < ownership_.epoch || (last != number_ && last != number_ + 1)) {
+    return absl::DataLossError(absl::StrCat(
+        (*link)->where(), ": the database went back in time: it is at epoch ", epoch,
+        ", transaction ", last, ", this broker at epoch ", ownership_.epoch, ", transaction ",
+        number_ - 1, "; it was restored, or a standby took over that lacked the rest. What was ",
+        "confirmed meanwhile is lost; start the broker again to go on with what is there"));
   }
   const bool took_effect = last == number_;
   number_ = last + 1;

@@ -41,7 +41,8 @@ class Session {
   // Whether a transaction can be begun: connected, and the outcome of all before is known.
   bool ready() const { return link_ != nullptr && link_->is_open(); }
   // Connects anew. Yields whether the transaction that was under way when the connection broke took
-  // effect. ABORTED if another broker owns the shard now; else as in trouble.h.
+  // effect. ABORTED if another broker owns the shard now; DATA_LOSS if the database lacks
+  // transactions that were committed; else as in trouble.h.
   absl::StatusOr<bool> Resume();
 
   // Begins a transaction of these statements, each ended by a semicolon; COPY … FROM STDIN are fed

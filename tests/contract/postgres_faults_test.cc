@@ -38,6 +38,19 @@ class PostgresServerFaults : public PostgresFaults {
     url_ = server_->CreateDatabase();
   }
 
+  // The server takes the new setting up at some moment after it was told to.
+  void AwaitCommitsWaitForAStandby(Operator& other) {
+    Operator probe(url_);
+    probe.Run("SET application_name = 'probe'");
+    probe.Send("CREATE TABLE public.probe_0 ()");
+    for (int i = 1; other.Run("SELECT count(*) FROM pg_stat_activity WHERE application_name = "
+                              "'probe' AND wait_event = 'SyncRep'") == "0";) {
+      if (probe.IsOver()) probe.Send("CREATE TABLE public.probe_" + std::to_string(i++) + " ()");
+    }
+    other.Run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+              "WHERE application_name = 'probe'");
+  }
+
   std::unique_ptr<testing::PostgresServer> server_;
 };
 
@@ -114,7 +127,7 @@ TEST_F(PostgresServerFaults, CutAfterTheCommitDoesNotRepeatTheBatch) {
   // A commit that is done, but isn't answered before a standby has it, and there is none.
   other.Run("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
   other.Run("SELECT pg_reload_conf()");
-  other.Await("SELECT current_setting('synchronous_standby_names')", "nobody");
+  AwaitCommitsWaitForAStandby(other);
   const std::string before = other.Run("SELECT last_batch FROM warren.shards");
   AppendWhile(*journal, [&] {
     other.Await("SELECT count(*) > 0 FROM pg_stat_activity WHERE application_name = "
@@ -256,6 +269,19 @@ TEST_F(PostgresFaults, BrokerThatIsDeposedInTheMiddleOfABatchWritesNoneOfIt) {
     state_ = LiveState();
     Operator(url_).Run("DROP SCHEMA warren CASCADE");
   }
+}
+
+// As after a fail-over to a standby that wasn't synchronous.
+TEST_F(PostgresFaults, DatabaseThatWentBackInTimeEndsIt) {
+  const auto journal = Begin();
+  for (int i = 0; i < 5; ++i) AppendAll(*journal, {IdsReserved{10}});
+  Operator other(url_);
+  other.Run("UPDATE warren.shards SET last_batch = last_batch - 2");
+  other.CutWriter();
+  const absl::Status status =
+      journal->Append({.lsn = {lsn_.value + 1}, .records = {IdsReserved{20}}});
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("back in time"));
 }
 
 TEST_F(PostgresFaults, TablesThatAreGoneEndIt) {

@@ -49,6 +49,17 @@ class Operator {
           "AND wait_event_type = '" + type + "'",
           "t");
   }
+  // Begins a statement, and tells whether it is over.
+  void Send(const std::string& sql) { EXPECT_EQ(PQsendQuery(connection_.get(), sql.c_str()), 1); }
+  bool IsOver() {
+    EXPECT_EQ(PQconsumeInput(connection_.get()), 1);
+    while (PQisBusy(connection_.get()) == 0) {
+      PGresult* const result = PQgetResult(connection_.get());
+      if (result == nullptr) return true;
+      PQclear(result);
+    }
+    return false;
+  }
   void CutWriter() {
     Run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
         "WHERE application_name = 'warren writer'");
