@@ -124,8 +124,11 @@ absl::Status Migrate(Link& link, const PostgresAccess& access) {
     return CheckSchemaVersion(link.where(), AdvanceTo(database, known), known);
   } catch (const pqxx::sql_error& error) {
     return SqlTrouble(link.where(), kDoing, StateOf(error), error.what());
-  } catch (const std::exception& error) {  // mostly pqxx::broken_connection
+  } catch (const pqxx::failure& error) {  // pqxx::broken_connection, or nobody knows the outcome
     return SqlTrouble(link.where(), kDoing, "", error.what());
+  } catch (const std::exception& error) {
+    return absl::InternalError(
+        absl::StrCat(link.where(), ": can't ", kDoing, ": ", error.what()));
   }
 }
 
