@@ -5,6 +5,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "storage/postgres/eviction.h"
 #include "storage/postgres/process_name.h"
 #include "storage/wait.h"
 
@@ -87,13 +88,17 @@ absl::StatusOr<bool> Lease::TryTake(std::string& waits_for) {
   const std::string& owner = row[0];
   // Asked on this side; the row must not have changed since.
   const std::string gone = IsGone(owner) ? absl::StrCat(" OR epoch = ", row[1]) : "";
+  const std::string is_free =
+      absl::StrCat("(owner IS NULL OR expires_at < clock_timestamp()", gone, ")");
+  // A writer that hangs may hold the row itself.
+  if (absl::Status evicted = EvictWriters(*link_, is_free); !evicted.ok()) return evicted;
 
   const Clock::time_point begun = Clock::now();
   const absl::StatusOr<Link::Rows> taken = link_->Query(
       absl::StrCat("UPDATE warren.shards SET owner = '", ThisProcess(),
                    "', epoch = epoch + 1, last_batch = 0, expires_at = clock_timestamp() + ",
-                   options_.lease_ms, " * interval '1 millisecond' WHERE shard = 0 AND ",
-                   "(owner IS NULL OR expires_at < clock_timestamp()", gone, ") RETURNING epoch"),
+                   options_.lease_ms, " * interval '1 millisecond' WHERE shard = 0 AND ", is_free,
+                   " RETURNING epoch"),
       kDoing);
   if (!taken.ok()) return taken.status();
   if (taken->empty()) {

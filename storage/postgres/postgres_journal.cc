@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "storage/postgres/batch_writer.h"
+#include "storage/postgres/eviction.h"
 #include "storage/postgres/lease.h"
 #include "storage/postgres/link.h"
 #include "storage/postgres/recovery.h"
@@ -30,7 +31,7 @@ class PostgresJournal::Impl {
         lease_(std::move(lease)),
         segments_(options_.segments),
         session_({.access = options_.access,
-                  .application_name = "warren writer",
+                  .application_name = kWriterName,
                   .stop = options_.stop,
                   .patience = options_.patience,
                   .on_overdue = [this](std::string_view reason) { Stalled(reason); }},

@@ -4,6 +4,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "storage/postgres/eviction.h"
 
 namespace warren::storage {
 
@@ -11,6 +12,9 @@ absl::StatusOr<bool> Session::Resume() {
   link_.reset();
   absl::StatusOr<std::unique_ptr<Link>> link = Link::Connect(options_);
   if (!link.ok()) return link.status();
+  // Our own former connection may live on at the server's side, and a deposed broker's anywhere.
+  absl::Status evicted = EvictWriters(**link, absl::StrCat("epoch = ", ownership_.epoch));
+  if (!evicted.ok()) return evicted;
   // The lock waits for a commit of the old connection that the server is still at. One that it
   // hasn't come to yet mustn't take effect later, when its number is another transaction's: so if
   // the number is free, it is used up.

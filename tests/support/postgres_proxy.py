@@ -44,6 +44,7 @@ class Cut(enum.Enum):
     AFTER = "the answer has come and is not passed on"
     LATE = "the commit is passed on only after the client has committed by another connection"
     BYTE = "after any byte, in either direction"
+    HANG = "not cut: all connections stay and carry nothing, the commit is not passed on"
 
 
 class Messages:
@@ -106,6 +107,7 @@ class Connection:
         try:
             self._server.connect(str(self._proxy.upstream))
             while not self._proxy.closed:
+                self._proxy.wait_thawed()
                 ready, _, _ = select.select([self._client, self._server], [], [], 0.1)
                 for source in ready:
                     data = source.recv(CHUNK)
@@ -160,6 +162,12 @@ class Connection:
                 self._server.sendall(data[:begin])
                 self._late = data[begin:end]
                 return False
+            if self._cut is Cut.HANG:
+                self._server.sendall(data[:begin])
+                self._proxy.hang()
+                self._proxy.wait_thawed()
+                self._server.sendall(data[begin:])
+                return True
             if self._cut is Cut.DURING:
                 self._server.sendall(data[:end])
                 return False
@@ -181,7 +189,7 @@ class Connection:
         return True
 
     def _after(self) -> None:
-        if self._cut is None or self._proxy.closed:
+        if self._cut in (None, Cut.HANG) or self._proxy.closed:
             return
         self._proxy.was_cut()
         if self._cut is Cut.LATE:
@@ -210,6 +218,8 @@ class PostgresProxy:
         self.upstream = upstream
         self.late_s = late_s
         self.closed = False
+        self._moving = threading.Event()
+        self._moving.set()
         self._dice = dice
         self._lock = threading.Condition()
         self._armed: Optional[Cut] = None
@@ -255,6 +265,10 @@ class PostgresProxy:
         with self._lock:
             return self._lock.wait_for(lambda: not self._under_way, timeout)
 
+    def thaw(self) -> None:
+        """The end of Cut.HANG: everything is passed on, late."""
+        self._moving.set()
+
     def wait_connected(self, timeout: float) -> bool:
         """Whether a client is there."""
         with self._lock:
@@ -281,6 +295,7 @@ class PostgresProxy:
     def close(self) -> None:
         """Cuts everything and removes the socket."""
         self.closed = True
+        self.thaw()
         self.refuse()
         self._thread.join()
         self._listener.close()
@@ -304,6 +319,17 @@ class PostgresProxy:
             if cut is Cut.LATE:
                 self._late.add(connection)
             return cut
+
+    def hang(self) -> None:
+        """Nothing is passed on until `thaw`."""
+        self._moving.clear()
+        with self._lock:
+            self._under_way = False
+            self._lock.notify_all()
+
+    def wait_thawed(self) -> None:
+        """Returns at once unless all hangs."""
+        self._moving.wait()
 
     def allowance(self, size: int) -> Optional[int]:
         """How many of these bytes may pass before the cut; None: all, and no cut."""

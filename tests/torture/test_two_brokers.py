@@ -7,6 +7,7 @@ anything, and go.
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import threading
@@ -17,6 +18,7 @@ from typing import Callable
 
 import pytest
 import warren
+from postgres_proxy import Cut, PostgresProxy
 from postgres_server import PostgresServer
 from warren_process import WarrenProcess
 
@@ -129,6 +131,35 @@ def test_a_broker_that_was_stopped_for_too_long_confirms_nothing_and_goes(
     assert bodies(second) == list(range(101)), "what came late was written, or settled"
 
 
+def test_a_broker_that_hangs_in_the_midst_of_a_commit_stands_in_nobodys_way(
+    new_broker: NewBroker, postgres: PostgresServer
+) -> None:
+    """Its connections are alive, as far as anybody can see, and its transaction holds locks."""
+    database = postgres.create_database().partition("@/")[2].partition("?")[0]
+    lease = f"--lease={LEASE_S * 1000:.0f}ms"
+    with PostgresProxy(postgres.socket, random.Random(1)) as proxy, ExitStack() as stack:
+        first = new_broker(proxy.url(database), lease, "--drain-timeout=0s").start()
+        connection = stack.enter_context(warren.connect(first.grpc, timeout=60))
+        connection.declare_queue(QUEUE, durable=True)
+        publisher = connection.publisher(producer_id="p", give_up_after=GIVE_UP_S)
+        stack.callback(publisher.close, flush=False)
+        publisher.publish("", QUEUE, "1").result(60)
+        proxy.arm(Cut.HANG)
+        late = publisher.publish("", QUEUE, "2")
+        assert proxy.wait_cut(SLACK_S)
+
+        second = new_broker(postgres.url(database), lease).start()
+        with warren.connect(second.grpc, timeout=SLACK_S) as other:
+            # The same producer, hence the same rows as in the transaction that hangs.
+            with other.publisher(producer_id="p") as again:
+                assert again.publish("", QUEUE, "3").result(SLACK_S) is warren.Outcome.ACCEPTED
+        proxy.thaw()
+        assert first.wait_ended(SLACK_S) not in (0, None), first.logs()
+        with pytest.raises(warren.WarrenError):
+            late.result(SLACK_S)
+    assert bodies(second) == [1, 3]
+
+
 def test_a_broker_of_another_machine_is_given_the_time_of_its_lease(
     new_broker: NewBroker, url: str
 ) -> None:
@@ -180,3 +211,24 @@ def wait_for_line(broker: WarrenProcess, after: int) -> None:
     while not any(WAITING in line for line in broker.output[after:]):
         assert time.monotonic() < ends and broker.running, broker.logs()
         threading.Event().wait(0.02)
+
+
+def test_the_second_stays_while_the_database_restarts(new_broker: NewBroker) -> None:
+    """A broker that stands by is of use just then."""
+    with PostgresServer() as server:
+        lease = f"--lease={LEASE_S * 1000:.0f}ms"
+        url = server.create_database()
+        first = new_broker(url, lease).start()
+        with warren.connect(first.grpc, timeout=60) as connection:
+            connection.declare_queue(QUEUE, durable=True)
+            connection.publish("", QUEUE, b"1")
+            second = new_broker(url, lease)
+            second.launch()
+            second.wait_output(WAITING)
+            server.kill()
+            server.start()
+            connection.publish("", QUEUE, b"2")
+        first.kill()
+        assert second.wait_ready(SLACK_S), second.logs()
+        assert bodies(second) == [1, 2]
+        second.stop()
