@@ -181,11 +181,12 @@ TEST_F(PostgresServerFaults, ServerThatDiesInTheMiddleLosesAndDoublesNothing) {
 
 TEST_F(PostgresServerFaults, HangingServerIsToldAndStopEndsTheWait) {
   std::stop_source stop;
-  Observer observer([&](int stalls) {
-    if (stalls == 1) {
-      server_->Thaw();
-    } else {
+  bool ending = false;
+  Observer observer([&](int /*stalls*/) {
+    if (ending) {
       stop.request_stop();
+    } else {
+      server_->Thaw();
     }
   });
   PostgresOptions options = Options();
@@ -195,10 +196,12 @@ TEST_F(PostgresServerFaults, HangingServerIsToldAndStopEndsTheWait) {
   AppendNext(*journal);
   server_->Freeze();
   AppendNext(*journal);
-  EXPECT_EQ(observer.stalls, 1);
-  EXPECT_EQ(observer.resumes, 1);
+  // A busy machine may make it wait again for as long, which is told, too.
+  EXPECT_GE(observer.stalls, 1);
+  EXPECT_GE(observer.resumes, 1);
   EXPECT_THAT(observer.last_reason, HasSubstr("no answer for 200 ms"));
 
+  ending = true;
   server_->Freeze();
   const absl::Status stopped =
       journal->Append({.lsn = {lsn_.value + 1}, .records = {IdsReserved{1}}});
