@@ -60,8 +60,10 @@ HoldReason FlowControl::Reason(const core::Usage& usage) {
   const bool bytes_wait = Mark(journal_busy_, usage.pending_body_bytes, limits_.pending_body_bytes,
                                limits_.pending_body_bytes / 2);
   journal_busy_ = records_wait || bytes_wait;
+  // Entries stay in memory when their contents are paged out. With a wide gap a burst could hold
+  // publishers until consumers come, although all that can leave has left.
   memory_full_ = Mark(memory_full_, usage.memory_bytes, limits_.memory_bytes,
-                      limits_.memory_bytes - limits_.memory_bytes / 8);
+                      limits_.memory_bytes - limits_.memory_bytes / 16);
   if (shutting_down_) return HoldReason::kShuttingDown;
   if (stalled_ || !owned_) return HoldReason::kStorage;
   if (memory_full_) return HoldReason::kMemory;

@@ -72,14 +72,14 @@ TEST(FlowControl, HoldsWhileTheStoreMayBeAnothersAndLooksAgainSoon) {
   EXPECT_EQ(flow.NextDeadline(), std::nullopt);
 }
 
-TEST(FlowControl, MemoryIsAnnouncedAtOnceAndFreedBelowSevenEighths) {
+TEST(FlowControl, MemoryIsAnnouncedAtOnceAndFreedBelowFifteenSixteenths) {
   FlowControl flow(kLimits);
   EXPECT_TRUE(flow.Update(0, {.memory_bytes = 8001}));
   EXPECT_EQ(flow.announced().reason, HoldReason::kMemory);
   EXPECT_NE(flow.announced().message.find("8000"), std::string::npos);
-  flow.Update(0, {.memory_bytes = 7001});
+  flow.Update(0, {.memory_bytes = 7501});
   EXPECT_TRUE(flow.held());
-  flow.Update(0, {.memory_bytes = 7000});
+  flow.Update(0, {.memory_bytes = 7500});
   EXPECT_FALSE(flow.held());
 }
 
