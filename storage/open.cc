@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "storage/absl_view.h"
 #include "storage/memory/memory_journal.h"
 #include "storage/postgres/access.h"
 #include "storage/postgres/postgres_journal.h"
@@ -17,8 +18,6 @@ namespace warren::storage {
 namespace {
 
 using Opened = absl::StatusOr<std::unique_ptr<Journal>>;
-
-absl::string_view Absl(std::string_view s) { return {s.data(), s.size()}; }
 
 Opened OpenMemory(std::string_view rest, const JournalOptions& /*options*/) {
   if (!rest.empty()) {

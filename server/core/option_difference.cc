@@ -1,9 +1,9 @@
 #include "server/core/option_difference.h"
 
 #include <optional>
-#include <string_view>
 
 #include "absl/strings/str_cat.h"
+#include "storage/names.h"
 
 namespace warren::core {
 namespace {
@@ -19,24 +19,8 @@ std::string Text(uint64_t value) { return absl::StrCat(value); }
 std::string Text(int64_t value) { return absl::StrCat(value); }
 std::string Text(const std::string& value) { return absl::StrCat("\"", value, "\""); }
 
-std::string Text(ExchangeType value) {
-  switch (value) {
-    case ExchangeType::kDirect: return "direct";
-    case ExchangeType::kFanout: return "fanout";
-    case ExchangeType::kTopic: return "topic";
-    case ExchangeType::kHeaders: return "headers";
-  }
-  return "unknown";
-}
-
-std::string Text(OverflowPolicy value) {
-  switch (value) {
-    case OverflowPolicy::kDropHead: return "drop_head";
-    case OverflowPolicy::kRejectPublish: return "reject_publish";
-    case OverflowPolicy::kRejectPublishDlx: return "reject_publish_dlx";
-  }
-  return "unknown";
-}
+std::string Text(ExchangeType value) { return std::string(storage::NameOf(value)); }
+std::string Text(OverflowPolicy value) { return std::string(storage::NameOf(value)); }
 
 std::string Text(const RetryPolicy& value) {
   return absl::StrCat("{max_attempts ", value.max_attempts, ", initial_backoff ",

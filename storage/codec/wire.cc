@@ -4,14 +4,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "storage/absl_view.h"
 
 namespace warren::storage {
 namespace {
 
 constexpr int kDoubleBytes = 8;
 constexpr int kVarintBits = 64;
-
-absl::string_view Absl(std::string_view s) { return {s.data(), s.size()}; }
 
 }  // namespace
 

@@ -7,13 +7,13 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "storage/absl_view.h"
 #include "storage/codec/record_codec.h"
+#include "storage/names.h"
 #include "storage/postgres/readable.h"
 
 namespace warren::storage {
 namespace {
-
-absl::string_view Absl(std::string_view s) { return {s.data(), s.size()}; }
 
 std::string Literal(std::string_view text) {
   std::string scratch;
@@ -68,7 +68,7 @@ absl::StatusOr<std::string> Frame(const Record& record) {
 // A row of each table whose rows hold their record.
 std::string Values(const ExchangeDeclared& r) {
   return absl::StrCat(Signed(r.id.value), ",", Literal(r.virtual_host), ",", Literal(r.name), ",",
-                      Literal(TypeName(r.options.type)), ",", Literal(OptionsJson(r.options)));
+                      Literal(NameOf(r.options.type)), ",", Literal(OptionsJson(r.options)));
 }
 std::string Values(const QueueDeclared& r) {
   return absl::StrCat(Signed(r.id.value), ",", Literal(r.virtual_host), ",", Literal(r.name), ",",

@@ -10,6 +10,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
+#include "storage/absl_view.h"
+#include "storage/names.h"
 
 namespace warren::storage {
 namespace {
@@ -17,8 +19,6 @@ namespace {
 constexpr std::string_view kReplacement = "\xef\xbf\xbd";
 // Nobody reads more; and jsonb has limits of its own.
 constexpr size_t kMostJsonBytes = size_t{256} << 10;
-
-absl::string_view Absl(std::string_view s) { return {s.data(), s.size()}; }
 
 // How many bytes the character at the front takes; 0 if it is none that a text column can hold.
 // Table 3-7 of the Unicode Standard, "Well-Formed UTF-8 Byte Sequences", without U+0000.
@@ -155,31 +155,12 @@ void Write(JsonWriter& json, const Headers& headers) {
   json.End('}');
 }
 
-std::string_view ReasonName(DeathReason reason) {
-  switch (reason) {
-    case DeathReason::kRejected: return "rejected";
-    case DeathReason::kExpired: return "expired";
-    case DeathReason::kMaxlen: return "maxlen";
-    case DeathReason::kDeliveryLimit: return "delivery_limit";
-  }
-  return "unknown";
-}
-
-std::string_view OverflowName(OverflowPolicy overflow) {
-  switch (overflow) {
-    case OverflowPolicy::kDropHead: return "drop_head";
-    case OverflowPolicy::kRejectPublish: return "reject_publish";
-    case OverflowPolicy::kRejectPublishDlx: return "reject_publish_dlx";
-  }
-  return "unknown";
-}
-
 void Write(JsonWriter& json, const Death& death) {
   json.Begin('{');
   json.Name("queue");
   json.Text(death.queue);
   json.Name("reason");
-  json.Text(ReasonName(death.reason));
+  json.Text(NameOf(death.reason));
   json.Name("count");
   json.Unsigned(death.count);
   json.Name("first_at_ms");
@@ -282,7 +263,7 @@ std::string DeathsJson(const DeathHistory& history) {
   json.Name("first_death_exchange");
   json.Text(history.first_death_exchange);
   json.Name("first_death_reason");
-  json.Text(ReasonName(history.first_death_reason));
+  json.Text(NameOf(history.first_death_reason));
   json.Name("deaths");
   json.Begin('[');
   for (const Death& death : history.deaths) {
@@ -292,16 +273,6 @@ std::string DeathsJson(const DeathHistory& history) {
   json.End(']');
   json.End('}');
   return json.Take();
-}
-
-std::string_view TypeName(ExchangeType type) {
-  switch (type) {
-    case ExchangeType::kDirect: return "direct";
-    case ExchangeType::kFanout: return "fanout";
-    case ExchangeType::kTopic: return "topic";
-    case ExchangeType::kHeaders: return "headers";
-  }
-  return "unknown";
 }
 
 std::string OptionsJson(const ExchangeOptions& o) {
@@ -328,7 +299,7 @@ std::string OptionsJson(const QueueOptions& o) {
   UnsignedIfAny(json, "max_length", o.max_length);
   UnsignedIfAny(json, "max_length_bytes", o.max_length_bytes);
   json.Name("overflow");
-  json.Text(OverflowName(o.overflow));
+  json.Text(NameOf(o.overflow));
   if (o.dead_letter_exchange) {
     json.Name("dead_letter_exchange");
     json.Text(*o.dead_letter_exchange);

@@ -29,7 +29,4 @@ std::string DeathsJson(const DeathHistory& history);
 std::string OptionsJson(const ExchangeOptions& options);
 std::string OptionsJson(const QueueOptions& options);
 
-// "direct", …
-std::string_view TypeName(ExchangeType type);
-
 }  // namespace warren::storage

@@ -6,13 +6,12 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "storage/absl_view.h"
 
 namespace warren::storage {
 namespace {
 
 using Code = absl::StatusCode;
-
-absl::string_view Absl(std::string_view s) { return {s.data(), s.size()}; }
 
 struct Kind {
   std::string_view state;  // the beginning of the SQLSTATE; the first that fits counts

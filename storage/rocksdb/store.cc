@@ -8,13 +8,12 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "storage/absl_view.h"
 #include "storage/rocksdb/keys.h"
 #include "storage/rocksdb/tuning.h"
 
 namespace warren::storage {
 namespace {
-
-absl::string_view Absl(std::string_view s) { return {s.data(), s.size()}; }
 
 // RocksDB gives a lock that is taken no code of its own.
 bool IsLocked(const rocksdb::Status& status) {

@@ -5,20 +5,10 @@
 
 #include "server/api/convert/headers.h"
 #include "server/api/convert/limits.h"
+#include "storage/names.h"
 
 namespace warren::api {
 namespace {
-
-// RabbitMQ's names.
-std::string_view ReasonName(storage::DeathReason reason) {
-  switch (reason) {
-    case storage::DeathReason::kRejected: return "rejected";
-    case storage::DeathReason::kExpired: return "expired";
-    case storage::DeathReason::kMaxlen: return "maxlen";
-    case storage::DeathReason::kDeliveryLimit: return "delivery_limit";
-  }
-  return "";
-}
 
 void SetText(std::string_view text, v1::HeaderValue* value) {
   value->set_string_value(text.data(), text.size());
@@ -52,7 +42,7 @@ void SetDeath(const storage::Death& death, v1::Death* proto) {
 void SetDeathTable(const storage::Death& death, v1::HeaderTable* table) {
   auto& entries = *table->mutable_entries();
   SetText(death.queue, &entries["queue"]);
-  SetText(ReasonName(death.reason), &entries["reason"]);
+  SetText(storage::NameOf(death.reason), &entries["reason"]);
   entries["count"].set_int_value(static_cast<int64_t>(death.count));
   SetTimestamp(death.first_at_ms, entries["time"].mutable_timestamp_value());
   SetText(death.exchange, &entries["exchange"]);
@@ -100,11 +90,11 @@ void SetDeathHeaders(const storage::DeathHistory& history,
     SetDeathTable(death, deaths.add_values()->mutable_table_value());
   }
   SetText(history.first_death_queue, &(*headers)["x-first-death-queue"]);
-  SetText(ReasonName(history.first_death_reason), &(*headers)["x-first-death-reason"]);
+  SetText(storage::NameOf(history.first_death_reason), &(*headers)["x-first-death-reason"]);
   SetText(history.first_death_exchange, &(*headers)["x-first-death-exchange"]);
   const storage::Death& last = history.deaths.front();
   SetText(last.queue, &(*headers)["x-last-death-queue"]);
-  SetText(ReasonName(last.reason), &(*headers)["x-last-death-reason"]);
+  SetText(storage::NameOf(last.reason), &(*headers)["x-last-death-reason"]);
   SetText(last.exchange, &(*headers)["x-last-death-exchange"]);
 }
 
