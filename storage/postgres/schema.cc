@@ -7,13 +7,12 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "storage/absl_view.h"
 #include "storage/postgres/schema_scripts.h"
 #include "storage/postgres/trouble.h"
 
 namespace warren::storage {
 namespace {
-
-absl::string_view Absl(std::string_view s) { return {s.data(), s.size()}; }
 
 // As server_version_num says it: 130000 is 13.0.
 constexpr int kOldestServer = 130'000;
@@ -39,35 +38,18 @@ COMMENT ON COLUMN warren.schema_migrations.applied_at IS 'When it was applied.';
 )";
 
 // Zero if there is nothing yet.
-int VersionIn(pqxx::connection& database) {
-  pqxx::read_transaction look(database);
-  if (look.exec("SELECT to_regclass('warren.schema_migrations')")[0][0].is_null()) return 0;
-  return look.exec("SELECT coalesce(max(version), 0) FROM warren.schema_migrations")[0][0].as<int>();
-}
-
-// One step up. The row comes first: a broker that is second waits there, and then fails.
-void Advance(pqxx::connection& database, int version) {
-  pqxx::work step(database);
-  if (version == 0) step.exec(kBegin);
-  step.exec("INSERT INTO warren.schema_migrations (version) VALUES (" +
-            std::to_string(version + 1) + ")");
-  step.exec(std::string(SchemaScripts()[static_cast<size_t>(version)]));
-  step.commit();
-}
-
-// Goes up to version `known`; the version that is there then.
-int AdvanceTo(pqxx::connection& database, int known) {
-  int version = VersionIn(database);
-  while (version < known) {
-    const int before = version;
-    try {
-      Advance(database, before);
-    } catch (const pqxx::sql_error&) {
-      version = VersionIn(database);
-      if (version == before) throw;
-      continue;  // another broker was quicker
-    }
-    version = before + 1;
+absl::StatusOr<int> VersionIn(Link& link) {
+  const absl::StatusOr<Link::Rows> table =
+      link.Query("SELECT to_regclass('warren.schema_migrations')", kDoing);
+  if (!table.ok()) return table.status();
+  if (table->at(0)[0].empty()) return 0;
+  const absl::StatusOr<Link::Rows> found =
+      link.Query("SELECT coalesce(max(version), 0) FROM warren.schema_migrations", kDoing);
+  if (!found.ok()) return found.status();
+  int version = 0;
+  if (!absl::SimpleAtoi(found->at(0)[0], &version)) {
+    return absl::DataLossError(absl::StrCat(link.where(), ": warren.schema_migrations holds \"",
+                                            found->at(0)[0], "\" where a number must be"));
   }
   return version;
 }
@@ -80,6 +62,27 @@ std::string StateOf(const pqxx::sql_error& error) {
   if (dynamic_cast<const pqxx::insufficient_resources*>(&error) != nullptr) return "53000";
   if (dynamic_cast<const pqxx::syntax_error*>(&error) != nullptr) return "42601";
   return "";
+}
+
+// One step up. The row comes first: a broker that is second waits there, and then fails.
+absl::Status Advance(const Link& link, const std::string& parameters, int version) {
+  try {
+    pqxx::connection database(parameters);
+    pqxx::work step(database);
+    if (version == 0) step.exec(kBegin);
+    step.exec("INSERT INTO warren.schema_migrations (version) VALUES (" +
+              std::to_string(version + 1) + ")");
+    step.exec(std::string(SchemaScripts()[static_cast<size_t>(version)]));
+    step.commit();
+    return absl::OkStatus();
+  } catch (const pqxx::sql_error& error) {
+    return SqlTrouble(link.where(), kDoing, StateOf(error), error.what());
+  } catch (const pqxx::failure& error) {  // pqxx::broken_connection, or nobody knows the outcome
+    return SqlTrouble(link.where(), kDoing, "", error.what());
+  } catch (const std::exception& error) {
+    return absl::InternalError(
+        absl::StrCat(link.where(), ": can't ", kDoing, ": ", error.what()));
+  }
 }
 
 absl::Status LookAtServer(Link& link) {
@@ -116,20 +119,19 @@ absl::Status CheckSchemaVersion(std::string_view where, int found, int known) {
 
 absl::Status Migrate(Link& link, const PostgresAccess& access) {
   if (absl::Status fits = LookAtServer(link); !fits.ok()) return fits;
-  const absl::StatusOr<std::string> parameters = ConnectionString(access, "warren schema");
-  if (!parameters.ok()) return parameters.status();
   const int known = static_cast<int>(SchemaScripts().size());
-  try {
-    pqxx::connection database(*parameters);
-    return CheckSchemaVersion(link.where(), AdvanceTo(database, known), known);
-  } catch (const pqxx::sql_error& error) {
-    return SqlTrouble(link.where(), kDoing, StateOf(error), error.what());
-  } catch (const pqxx::failure& error) {  // pqxx::broken_connection, or nobody knows the outcome
-    return SqlTrouble(link.where(), kDoing, "", error.what());
-  } catch (const std::exception& error) {
-    return absl::InternalError(
-        absl::StrCat(link.where(), ": can't ", kDoing, ": ", error.what()));
+  absl::StatusOr<int> version = VersionIn(link);
+  while (version.ok() && *version < known) {
+    const int before = *version;
+    const absl::StatusOr<std::string> parameters = ConnectionString(access, "warren schema");
+    if (!parameters.ok()) return parameters.status();
+    const absl::Status advanced = Advance(link, *parameters, before);
+    version = VersionIn(link);
+    // Else another broker was quicker.
+    const bool moved = version.ok() && *version > before;
+    if (!advanced.ok() && !moved) return advanced;
   }
+  return version.ok() ? CheckSchemaVersion(link.where(), *version, known) : version.status();
 }
 
 }  // namespace warren::storage

@@ -15,8 +15,8 @@ namespace warren::storage {
 
 // FAILED_PRECONDITION if the server is too old, the database's encoding isn't UTF8, or a newer
 // broker made the schema; PERMISSION_DENIED if the role may not make it; else as in trouble.h.
-// The link looks at the server, whose refusals libpqxx would tell without their SQLSTATE; the scripts
-// go through libpqxx, on a connection of their own.
+// The link looks at what is there, since libpqxx would tell a server's refusal without its SQLSTATE.
+// Scripts, if any are missing, go through libpqxx, on a connection of their own.
 absl::Status Migrate(Link& link, const PostgresAccess& access);
 
 // The parts of Migrate that look at the server only.
