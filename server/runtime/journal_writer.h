@@ -10,13 +10,11 @@
 //    the loop nothing.
 #pragma once
 
-#include <condition_variable>
 #include <functional>
-#include <mutex>
-#include <optional>
 #include <thread>
 
 #include "absl/status/status.h"
+#include "server/runtime/slot.h"
 #include "server/runtime/stats.h"
 #include "storage/journal.h"
 
@@ -38,18 +36,11 @@ class JournalWriter {
 
  private:
   void Run();
-  // None when it is time to end.
-  std::optional<storage::Batch> Next();
 
   storage::Journal& journal_;
   Stats& stats_;
   const Done done_;
-
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  // Guarded by mutex_:
-  std::optional<storage::Batch> batch_;
-  bool ending_ = false;
+  Slot<storage::Batch> slot_;
 
   std::thread thread_;  // last: it uses all of the above
 };

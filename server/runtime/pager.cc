@@ -1,9 +1,9 @@
 #include "server/runtime/pager.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 
-#include "server/base/check.h"
 #include "server/runtime/log.h"
 
 namespace warren::runtime {
@@ -39,31 +39,14 @@ Pager::Pager(storage::Spill& spill, Done done)
     : spill_(spill), done_(std::move(done)), thread_([this] { Run(); }) {}
 
 Pager::~Pager() {
-  {
-    const std::lock_guard lock(mutex_);
-    ending_ = true;
-  }
-  changed_.notify_one();
+  slot_.Close();
   thread_.join();
 }
 
-void Pager::Carry(core::PageWork work) {
-  {
-    const std::lock_guard lock(mutex_);
-    WARREN_CHECK(!work_.has_value());
-    work_ = std::move(work);
-  }
-  changed_.notify_one();
-}
-
-std::optional<core::PageWork> Pager::Next() {
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return work_.has_value() || ending_; });
-  return std::exchange(work_, std::nullopt);
-}
+void Pager::Carry(core::PageWork work) { slot_.Put(std::move(work)); }
 
 void Pager::Run() {
-  while (std::optional<core::PageWork> work = Next()) {
+  while (std::optional<core::PageWork> work = slot_.Take()) {
     absl::StatusOr<core::Paged> moved = MovePages(spill_, *std::move(work));
     const bool ok = moved.ok();
     done_(std::move(moved));

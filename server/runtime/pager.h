@@ -8,15 +8,13 @@
 // 2. After one that failed nothing is moved any more.
 #pragma once
 
-#include <condition_variable>
 #include <functional>
-#include <mutex>
-#include <optional>
 #include <thread>
 
 #include "absl/status/statusor.h"
 #include "server/core/command.h"
 #include "server/core/paging.h"
+#include "server/runtime/slot.h"
 #include "storage/spill/spill.h"
 
 namespace warren::runtime {
@@ -41,17 +39,10 @@ class Pager {
 
  private:
   void Run();
-  // None when it is time to end.
-  std::optional<core::PageWork> Next();
 
   storage::Spill& spill_;
   const Done done_;
-
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  // Guarded by mutex_:
-  std::optional<core::PageWork> work_;
-  bool ending_ = false;
+  Slot<core::PageWork> slot_;
 
   std::thread thread_;  // last: it uses all of the above
 };
