@@ -55,10 +55,7 @@ Broker::Impl::~Impl() {
   for (const auto& [id, queue] : queues_) {
     free_all(queue->leased);
     for (Entry* entry : queue->TakeHeld(queue->held_count())) Free(*entry);
-    while (Entry* entry = queue->dying().front()) {
-      queue->TakeDying();
-      Free(*entry);
-    }
+    while (Entry* entry = queue->TakeDying()) Free(*entry);
     while (Entry* entry = queue->ready().head()) {
       queue->Take(*entry);
       Free(*entry);

@@ -236,6 +236,8 @@ class Broker::Impl {
   void SendAway(QueuedMessage& message);
   // Makes sure that the content is in memory, or asks for it; the queue goes on when it has come.
   void Fetch(const Queue& queue, QueuedMessage& message);
+  // Whether the head of the line can be delivered now; if not, it is being fetched.
+  bool IsAtHand(Queue& queue, const Entry& head);
   // Fetches what will be delivered soon; O(1) amortised over deliveries.
   void LookAhead(Queue& queue);
   // Sends away what stayed, a little at each call, while there is need.

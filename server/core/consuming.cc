@@ -164,14 +164,10 @@ void Broker::Impl::RunGet(Queue& queue, Get c) {
     if (entry == nullptr || timed_budget_ == 0) break;
     if (bytes > 0 && bytes + entry->body_bytes() > kGetBytesMax) break;
     const bool expired = entry->expires_at_ms != 0 && entry->expires_at_ms <= now_ms_;
-    if (!expired) {
-      LookAhead(queue);
-      if (!entry->in_memory()) {
-        Fetch(queue, *entry->message);
-        if (!result.deliveries.empty()) break;
-        queue.waiting_gets.push_back(std::move(c));
-        return;
-      }
+    if (!expired && !IsAtHand(queue, *entry)) {
+      if (!result.deliveries.empty()) break;
+      queue.waiting_gets.push_back(std::move(c));
+      return;
     }
     Take(queue, *entry);
     if (expired) {

@@ -44,8 +44,7 @@ void Broker::Impl::Dispatch(Queue& queue) {
     }
     Consumer* consumer = queue.available.NextWithRoomFor(entry->body_bytes());
     if (consumer == nullptr) return;
-    LookAhead(queue);
-    if (!entry->in_memory()) return Fetch(queue, *entry->message);
+    if (!IsAtHand(queue, *entry)) return;
     Deliver(queue, *entry, *consumer);
   }
 }

@@ -60,6 +60,13 @@ void Broker::Impl::Fetch(const Queue& queue, QueuedMessage& message) {
   }
 }
 
+bool Broker::Impl::IsAtHand(Queue& queue, const Entry& head) {
+  LookAhead(queue);
+  if (head.in_memory()) return true;
+  Fetch(queue, *head.message);
+  return false;
+}
+
 void Broker::Impl::ForgetPage(const QueuedMessage& message) {
   switch (message.residence) {
     case Residence::kMemory:
@@ -193,11 +200,10 @@ void Broker::Impl::HasLeft(const PagedOut& out) {
 }
 
 void Broker::Impl::GoOn(Queue& queue) {
-  while (Entry* entry = queue.dying().front()) {
-    if (!entry->in_memory()) break;
-    queue.TakeDying();
+  while (!queue.dying().empty() && queue.dying().front()->in_memory()) {
+    Entry& entry = *queue.TakeDying();
     --usage_.dying_messages;
-    Die(queue, *entry, entry->death, Ledger::Left::kElsewhere);
+    Die(queue, entry, entry.death, Ledger::Left::kElsewhere);
   }
   // From the start: the queue may have stopped being served meanwhile.
   for (Get& get : std::exchange(queue.waiting_gets, {})) Handle(get);

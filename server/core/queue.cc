@@ -80,9 +80,12 @@ void Queue::AddDying(Entry& entry, storage::DeathReason reason) {
   ++dying_count_;
 }
 
-void Queue::TakeDying() {
-  dying_.Remove(dying_.front());
+Entry* Queue::TakeDying() {
+  Entry* entry = dying_.front();
+  if (entry == nullptr) return nullptr;
+  dying_.Remove(entry);
   --dying_count_;
+  return entry;
 }
 
 bool Queue::IsOver(uint64_t extra_messages, uint64_t extra_bytes) const {

@@ -61,8 +61,8 @@ class Queue {
   void AddUnsettled(Entry& entry);
   void TakeUnsettled(Entry& entry);
   void AddDying(Entry& entry, storage::DeathReason reason);
-  // The first one; the entry is the caller's then.
-  void TakeDying();
+  // The first one, which is the caller's then; null if there is none.
+  Entry* TakeDying();
 
   const ReadyLines& ready() const { return ready_; }
   Entry* NextOfWalk() { return ready_.NextOfWalk(); }

@@ -274,8 +274,7 @@ void Broker::Impl::RemoveQueue(Queue& queue, std::string_view why) {
     --usage_.held_messages;
     remove(*entry);
   }
-  while (Entry* entry = queue.dying().front()) {
-    queue.TakeDying();
+  while (Entry* entry = queue.TakeDying()) {
     --usage_.dying_messages;
     remove(*entry);
   }
