@@ -23,6 +23,17 @@ class PostgresFaults : public PostgresFixture {
     const std::jthread other(meanwhile);
     AppendAll(journal, std::move(records));
   }
+  // The same, and cuts its connection where it waits for what that statement has locked.
+  void CutWhileLocked(PostgresJournal& journal, const std::string& lock) {
+    Operator other(url_);
+    other.Run("BEGIN; " + lock);
+    AppendWhile(journal, [&] {
+      other.AwaitWriterWaits("Lock");
+      Operator third(url_);
+      third.CutWriter();
+      other.Run("ROLLBACK");
+    });
+  }
 };
 
 // A server of the test's own, since it is stopped.
@@ -92,15 +103,8 @@ TEST_F(PostgresFaults, CutBetweenBatchesIsNoTrouble) {
 TEST_F(PostgresFaults, CutBeforeTheCommitRepeatsTheBatch) {
   auto journal = Begin();
   AppendNext(*journal);
-  Operator other(url_);
-  other.Run("BEGIN; SELECT 1 FROM warren.shards FOR UPDATE");
-  AppendWhile(*journal, [&] {
-    // The rows are written, the mark is not.
-    other.AwaitWriterWaits("Lock");
-    Operator third(url_);
-    third.CutWriter();
-    other.Run("ROLLBACK");
-  });
+  // The rows are written, the mark is not.
+  CutWhileLocked(*journal, "SELECT 1 FROM warren.shards FOR UPDATE");
   journal.reset();
   ExpectRecovered();
 }
@@ -108,14 +112,7 @@ TEST_F(PostgresFaults, CutBeforeTheCommitRepeatsTheBatch) {
 TEST_F(PostgresFaults, CutWhileRowsAreWrittenRepeatsTheBatch) {
   auto journal = Begin();
   AppendAll(*journal, {MessagePublished{{1}, MessageWithBody("m"), {{.queue = {1}}}}});
-  Operator other(url_);
-  other.Run("BEGIN; LOCK TABLE warren.messages IN SHARE MODE");
-  AppendWhile(*journal, [&] {
-    other.AwaitWriterWaits("Lock");
-    Operator third(url_);
-    third.CutWriter();
-    other.Run("ROLLBACK");
-  });
+  CutWhileLocked(*journal, "LOCK TABLE warren.messages IN SHARE MODE");
   journal.reset();
   ExpectRecovered();
 }

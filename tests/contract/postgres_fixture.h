@@ -14,6 +14,7 @@
 
 #include "gtest/gtest.h"
 #include "storage/postgres/postgres_journal.h"
+#include "tests/contract/observer.h"
 #include "tests/contract/records.h"
 #include "tests/support/postgres_server.h"
 
@@ -69,25 +70,6 @@ class Operator {
   const std::unique_ptr<PGconn, decltype(&PQfinish)> connection_;
 };
 
-class Observer : public JournalObserver {
- public:
-  // `on_stalled` hears how often there was a stall, this one included.
-  explicit Observer(std::function<void(int stalls)> on_stalled = [](int) {})
-      : on_stalled_(std::move(on_stalled)) {}
-  void OnStalled(std::string_view reason) override {
-    last_reason = std::string(reason);
-    on_stalled_(++stalls);
-  }
-  void OnResumed() override { ++resumes; }
-
-  int stalls = 0;
-  int resumes = 0;
-  std::string last_reason;
-
- private:
-  const std::function<void(int)> on_stalled_;
-};
-
 class PostgresFixture : public ::testing::Test {
  protected:
   PostgresFixture() : seed_(TestSeed()), trace_(__FILE__, __LINE__, SeedTrace(seed_)) {}
@@ -130,14 +112,7 @@ class PostgresFixture : public ::testing::Test {
   }
 
   // Appends a batch of the random history, and keeps what it adds up to.
-  void AppendNext(PostgresJournal& journal) {
-    Batch batch = history_.Next();
-    batch.lsn = lsn_ = {lsn_.value + 1};
-    const absl::Status status = journal.Append(batch);
-    ASSERT_TRUE(status.ok()) << status;
-    state_.Apply(batch);
-    journal.Maintain();
-  }
+  void AppendNext(PostgresJournal& journal) { AppendAll(journal, history_.Next().records); }
   void AppendAll(PostgresJournal& journal, std::vector<Record> records) {
     Batch batch{.lsn = lsn_ = {lsn_.value + 1}, .records = std::move(records)};
     const absl::Status status = journal.Append(batch);

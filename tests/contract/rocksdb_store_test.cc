@@ -22,6 +22,7 @@
 #include "storage/rocksdb/store.h"
 #include "storage/rocksdb/watermark.h"
 #include "tests/contract/failing_file_system.h"
+#include "tests/contract/observer.h"
 #include "tests/contract/records.h"
 #include "tests/contract/temporary_directory.h"
 
@@ -306,25 +307,6 @@ TEST_F(RocksDbStore, MessageThatIsRequeuedOnAndOnStaysSmall) {
   ASSERT_TRUE((*store)->db().Get({}, (*store)->messages(), MessageKey({1}), &value).ok());
   EXPECT_LT(value.size(), 100u);
 }
-
-// Counts what it is told; acts as the world that makes room while the publishers are held.
-class Observer : public JournalObserver {
- public:
-  explicit Observer(std::function<void(int stalls)> on_stalled)
-      : on_stalled_(std::move(on_stalled)) {}
-  void OnStalled(std::string_view reason) override {
-    last_reason = std::string(reason);
-    on_stalled_(++stalls);
-  }
-  void OnResumed() override { ++resumes; }
-
-  int stalls = 0;
-  int resumes = 0;
-  std::string last_reason;
-
- private:
-  const std::function<void(int)> on_stalled_;
-};
 
 RocksDbOptions Impatient(const std::string& path, rocksdb::Env* env) {
   return {.path = path,
