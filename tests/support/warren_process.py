@@ -143,11 +143,14 @@ class WarrenProcess:
                 return self._ready.is_set()
         return True
 
-    def wait_output(self, text: str, timeout: float = START_TIMEOUT_S) -> str:
-        """Waits for a line with this text, in this run or one before; fails if none comes."""
+    def wait_output(self, text: str, timeout: float = START_TIMEOUT_S, *, after: int = 0) -> str:
+        """Waits for a line with this text, in this run or one before; fails if none comes.
+
+        Not among the first `after` lines.
+        """
         deadline = time.monotonic() + timeout
         while True:
-            for line in list(self.output):
+            for line in self.output[after:]:
                 if text in line:
                     return line
             if time.monotonic() > deadline:

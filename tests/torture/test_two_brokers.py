@@ -10,7 +10,6 @@ import os
 import random
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -29,6 +28,8 @@ GIVE_UP_S = 3.0  # a client that finds no broker
 WAITING = "waiting for the lease"
 QUEUE = "q"
 
+LEASE = f"--lease={LEASE_S * 1000:.0f}ms"
+
 NewBroker = Callable[..., WarrenProcess]
 
 
@@ -40,7 +41,7 @@ def url(postgres: PostgresServer) -> str:
 @pytest.fixture
 def first(new_broker: NewBroker, url: str) -> WarrenProcess:
     """Serves, and has confirmed messages 0 to 99."""
-    broker = new_broker(url, f"--lease={LEASE_S * 1000:.0f}ms", "--drain-timeout=0s").start()
+    broker = new_broker(url, LEASE, "--drain-timeout=0s").start()
     with warren.connect(broker.grpc, timeout=60) as connection:
         connection.declare_queue(QUEUE, durable=True)
         connection.publish_batch([warren.Publication("", QUEUE, str(n)) for n in range(100)])
@@ -50,9 +51,22 @@ def first(new_broker: NewBroker, url: str) -> WarrenProcess:
 @pytest.fixture
 def second(new_broker: NewBroker, url: str, first: WarrenProcess) -> WarrenProcess:
     """Stands by."""
-    broker = new_broker(url, f"--lease={LEASE_S * 1000:.0f}ms", "--drain-timeout=0s")
+    return stand_by(new_broker(url, LEASE, "--drain-timeout=0s"))
+
+
+def stand_by(broker: WarrenProcess) -> WarrenProcess:
+    """Starts it, beside one that has the lease."""
     broker.launch()
     broker.wait_output(WAITING)
+    return broker
+
+
+def serve_one_message(broker: WarrenProcess) -> WarrenProcess:
+    """Starts it; it has confirmed message 1."""
+    broker.start()
+    with warren.connect(broker.grpc, timeout=60) as connection:
+        connection.declare_queue(QUEUE, durable=True)
+        connection.publish("", QUEUE, b"1")
     return broker
 
 
@@ -136,9 +150,8 @@ def test_a_broker_that_hangs_in_the_midst_of_a_commit_stands_in_nobodys_way(
 ) -> None:
     """Its connections are alive, as far as anybody can see, and its transaction holds locks."""
     database = postgres.create_database().partition("@/")[2].partition("?")[0]
-    lease = f"--lease={LEASE_S * 1000:.0f}ms"
     with PostgresProxy(postgres.socket, random.Random(1)) as proxy, ExitStack() as stack:
-        first = new_broker(proxy.url(database), lease, "--drain-timeout=0s").start()
+        first = new_broker(proxy.url(database), LEASE, "--drain-timeout=0s").start()
         connection = stack.enter_context(warren.connect(first.grpc, timeout=60))
         connection.declare_queue(QUEUE, durable=True)
         publisher = connection.publisher(producer_id="p", give_up_after=GIVE_UP_S)
@@ -148,7 +161,7 @@ def test_a_broker_that_hangs_in_the_midst_of_a_commit_stands_in_nobodys_way(
         late = publisher.publish("", QUEUE, "2")
         assert proxy.wait_cut(SLACK_S)
 
-        second = new_broker(postgres.url(database), lease).start()
+        second = new_broker(postgres.url(database), LEASE).start()
         with warren.connect(second.grpc, timeout=SLACK_S) as other:
             # The same producer, hence the same rows as in the transaction that hangs.
             with other.publisher(producer_id="p") as again:
@@ -167,14 +180,8 @@ def test_a_broker_of_another_machine_is_given_the_time_of_its_lease(
     away = ["unshare", "--pid", "--fork", "--kill-child"]
     if (tried := subprocess.run([*away, "true"], capture_output=True, check=False)).returncode:
         pytest.skip(f"unshare takes root: {tried.stderr.decode().strip()}")
-    lease = f"--lease={LEASE_S * 1000:.0f}ms"
-    first = new_broker(url, lease, prefix=away).start()
-    with warren.connect(first.grpc, timeout=60) as connection:
-        connection.declare_queue(QUEUE, durable=True)
-        connection.publish("", QUEUE, b"1")
-    second = new_broker(url, lease)
-    second.launch()
-    second.wait_output(WAITING)
+    first = serve_one_message(new_broker(url, LEASE, prefix=away))
+    second = stand_by(new_broker(url, LEASE))
     first.kill()
     assert second.wait_ready(LEASE_S + SLACK_S), second.logs()
     assert bodies(second) == [1]
@@ -200,31 +207,18 @@ def test_two_that_hand_over_again_and_again_lose_nothing(
         assert waiting.wait_ready(SLACK_S), waiting.logs()
         lines = len(serving.output)
         serving.launch()
-        wait_for_line(serving, lines)
+        serving.wait_output(WAITING, SLACK_S, after=lines)
         serving, waiting = waiting, serving
     assert bodies(serving) == list(range(expected))
-
-
-def wait_for_line(broker: WarrenProcess, after: int) -> None:
-    """Until it says, after so many lines, that it stands by."""
-    ends = time.monotonic() + SLACK_S
-    while not any(WAITING in line for line in broker.output[after:]):
-        assert time.monotonic() < ends and broker.running, broker.logs()
-        threading.Event().wait(0.02)
 
 
 def test_the_second_stays_while_the_database_restarts(new_broker: NewBroker) -> None:
     """A broker that stands by is of use just then."""
     with PostgresServer() as server:
-        lease = f"--lease={LEASE_S * 1000:.0f}ms"
         url = server.create_database()
-        first = new_broker(url, lease).start()
+        first = serve_one_message(new_broker(url, LEASE))
         with warren.connect(first.grpc, timeout=60) as connection:
-            connection.declare_queue(QUEUE, durable=True)
-            connection.publish("", QUEUE, b"1")
-            second = new_broker(url, lease)
-            second.launch()
-            second.wait_output(WAITING)
+            second = stand_by(new_broker(url, LEASE))
             server.kill()
             server.start()
             connection.publish("", QUEUE, b"2")
