@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
-import threading
 from pathlib import Path
-from typing import ClassVar, Optional
+from typing import ClassVar
 
 from .peer import LoadedPeer, Settings, Unavailable
+from .spoken_server import SpokenServer
 
 LISTENING = re.compile(r"Listening for client connections on (\S+)")
 START_TIMEOUT_S = 30.0
-STOP_TIMEOUT_S = 30.0
 
 
 class Nats(LoadedPeer):
@@ -30,10 +28,7 @@ class Nats(LoadedPeer):
     def __init__(self, settings: Settings, folder: Path) -> None:
         """Starts nothing yet."""
         super().__init__(settings, folder)
-        self._server: Optional[subprocess.Popen[str]] = None
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._said: list[str] = []
-        self._ready = threading.Event()
+        self._server = SpokenServer(ready_when="Server is ready")
         self._address = ""
 
     def start(self) -> None:
@@ -42,42 +37,19 @@ class Nats(LoadedPeer):
         if program is None:
             raise Unavailable("no nats-server here: deploy/install-dependencies.sh compare")
         self.program("nats_bench")
-        self._server = subprocess.Popen(
+        self._server.start(
             [program, "--addr=127.0.0.1", "--port=-1", "--jetstream", f"--store_dir={self.folder}"],
-            cwd=self.folder, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )  # fmt: skip
-        self._reader.start()
-        if not self._ready.wait(START_TIMEOUT_S) or not self._address:
-            raise RuntimeError("NATS doesn't start:\n" + "".join(self._said[-50:]))
-
-    def _read(self) -> None:
-        assert self._server is not None and self._server.stdout is not None
-        for line in self._server.stdout:
-            self._said.append(line)
-            found = LISTENING.search(line)
-            if found:
-                self._address = found[1]
-            if "Server is ready" in line:
-                self._ready.set()
-        self._server.stdout.close()
-        self._ready.set()  # it ended; nobody needs to wait on
+            self.folder,
+            START_TIMEOUT_S,
+        )
+        [self._address] = LISTENING.findall("".join(self._server.said))
 
     def stop(self) -> None:
         """See Peer."""
-        if self._server is None:
-            return
-        self._server.terminate()
-        try:
-            self._server.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            self._server.kill()
-            self._server.wait()
-        self._reader.join()
+        self._server.stop()
 
     def servers(self) -> list[int]:
         """See Peer."""
-        assert self._server is not None
         return [self._server.pid]
 
     def generator(self) -> list[str]:

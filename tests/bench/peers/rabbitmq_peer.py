@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
-import threading
 from pathlib import Path
 from typing import ClassVar, Optional
 
 from .peer import LoadedPeer, Settings, Unavailable
+from .spoken_server import SpokenServer
 
 # Debian's wrapper in PATH insists on the account and the folders of the system's own node.
 SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 EPMD = Path("/usr/bin/epmd")
 START_TIMEOUT_S = 120.0
-STOP_TIMEOUT_S = 60.0
 
 
 def free_ports(count: int) -> list[int]:
@@ -44,10 +42,7 @@ class RabbitMq(LoadedPeer):
         super().__init__(settings, folder)
         self._port = 0
         self._epmd: Optional[subprocess.Popen[bytes]] = None
-        self._server: Optional[subprocess.Popen[str]] = None
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._said: list[str] = []
-        self._ready = threading.Event()
+        self._server = SpokenServer(ready_when="completed with")
 
     def start(self) -> None:
         """See Peer."""
@@ -63,14 +58,7 @@ class RabbitMq(LoadedPeer):
             env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        # A group of its own, since a shell stands before the node.
-        self._server = subprocess.Popen(
-            [SERVER], env=environment, cwd=self.folder, start_new_session=True, text=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-        self._reader.start()
-        if not self._ready.wait(START_TIMEOUT_S) or self._server.poll() is not None:
-            raise RuntimeError("RabbitMQ doesn't start:\n" + "".join(self._said[-50:]))
+        self._server.start([SERVER], self.folder, START_TIMEOUT_S, environment)
 
     def _environment(self, distribution: int, mapper: int) -> dict[str, str]:
         empty = self.folder / "empty"
@@ -95,35 +83,15 @@ class RabbitMq(LoadedPeer):
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "plugins"),
         }
 
-    def _read(self) -> None:
-        assert self._server is not None and self._server.stdout is not None
-        for line in self._server.stdout:
-            self._said.append(line)
-            if "completed with" in line:
-                self._ready.set()
-        self._server.stdout.close()
-        self._ready.set()  # it ended; nobody needs to wait on
-
     def stop(self) -> None:
         """See Peer."""
-        if self._server is not None:
-            self._end(self._server)
-            self._reader.join()
+        self._server.stop()
         if self._epmd is not None:
             self._epmd.kill()
             self._epmd.wait()
 
-    def _end(self, server: subprocess.Popen[str]) -> None:
-        server.send_signal(signal.SIGTERM)
-        try:
-            server.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            os.killpg(server.pid, signal.SIGKILL)
-            server.wait()
-
     def servers(self) -> list[int]:
         """See Peer."""
-        assert self._server is not None
         return [self._server.pid]
 
     def generator(self) -> list[str]:
