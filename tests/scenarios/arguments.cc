@@ -128,6 +128,13 @@ std::optional<int64_t> Arguments::Duration(std::string_view name) {
   return ParseDuration(*text);
 }
 
+uint64_t Arguments::NumberOperand(std::string_view what) {
+  const std::string text = Operand(what);
+  uint64_t number = 0;
+  if (!absl::SimpleAtoi(text, &number)) Fail(absl::StrCat(Absl(what), " is not a number: ", text));
+  return number;
+}
+
 int64_t Arguments::DurationOperand(std::string_view what) { return ParseDuration(Operand(what)); }
 
 int64_t Arguments::ParseDuration(std::string_view text) {

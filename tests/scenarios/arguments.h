@@ -39,7 +39,8 @@ class Arguments {
   // Of all options `prefix` + ":NAME=VALUE".
   storage::Headers Headers(std::string_view prefix);
 
-  // A duration as an operand; an error if it isn't one.
+  // A number or duration as an operand; an error if it isn't one.
+  uint64_t NumberOperand(std::string_view what);
   int64_t DurationOperand(std::string_view what);
 
   // The first mistake, including words that nobody asked for; "" if all is well.

@@ -72,12 +72,17 @@ void World::Print(const core::Effects& effects) {
 
 void World::TakeBatch() { in_flight_.push_back(broker_->TakeBatch()); }
 
-void World::MakeOldestDurable() {
+void World::WriteOldest() {
   const storage::Batch batch = std::move(in_flight_.front());
   in_flight_.pop_front();
   DescribeBatch(batch, names_);  // for the names
   durable_.Apply(batch);
-  Step(core::Durable{batch.lsn});
+  written_ = batch.lsn;
+}
+
+void World::MakeOldestDurable() {
+  WriteOldest();
+  Step(core::Durable{written_});
 }
 
 void World::SettleJournal() {
@@ -89,9 +94,12 @@ void World::SettleJournal() {
 
 void World::Restart() {
   in_flight_.clear();
+  written_ = {};
+  pages_.clear();
+  moved_pages_.clear();
   publishers_.clear();
   consumers_.clear();
-  broker_ = std::make_unique<core::Broker>(core::BrokerOptions{.seed = 1});
+  broker_ = std::make_unique<core::Broker>(options_);
   const absl::Status status = durable_.Emit([this](storage::Record record) {
     return broker_->Restore(std::move(record), now_ms_);
   });
@@ -104,7 +112,10 @@ void World::Restart() {
 // ---- Commands about the world ----
 
 void World::Tick(Arguments& words, const Details&) {
+  const bool late = words.Flag("late");
   const int64_t until_ms = now_ms_ + words.DurationOperand("duration");
+  if (late) now_ms_ = until_ms;  // it hears of it with the next command
+  if (late) return;
   if (const std::string error = words.error(); !error.empty()) return Fail(error);
   ticking_ = true;
   int steps = 0;
@@ -134,12 +145,58 @@ void World::Take(Arguments&, const Details&) {
   lines_.insert(lines_.end(), lines.begin(), lines.end());
 }
 
+void World::Written(Arguments&, const Details&) {
+  if (in_flight_.empty()) return Fail("no batch is on its way");
+  WriteOldest();
+}
+
+void World::Report(Arguments&, const Details&) {
+  if (!written_) return Fail("no batch has been written");
+  Step(core::Durable{written_});
+}
+
 void World::Durable(Arguments&, const Details&) {
   if (in_flight_.empty()) {
     if (!broker_->HasPendingRecords()) return Fail("there is no batch to become durable");
     TakeBatch();
   }
   MakeOldestDurable();
+}
+
+// ---- The spill ----
+
+void World::LimitMemory(Arguments& words, const Details&) {
+  options_.page_out_above_bytes = words.NumberOperand("bytes");
+  options_.page_window_messages =
+      static_cast<uint32_t>(words.Number("window", options_.page_window_messages));
+  if (const std::string error = words.error(); !error.empty()) return Fail(error);
+  Restart();
+}
+
+void World::MovePages(Arguments& words, const Details&) {
+  const bool full = words.Flag("full");
+  if (const std::string error = words.error(); !error.empty()) return Fail(error);
+  core::PageWork work = broker_->TakePageWork();
+  core::Paged moved;
+  for (core::PageOut& out : work.out) {
+    const storage::SpillHandle page{full ? 0 : ++last_id_};
+    if (page) pages_[page.value] = std::move(out.content);
+    moved.out.push_back({out.id, page});
+  }
+  for (const core::PageIn& in : work.in) {
+    moved.in.push_back({in.id, std::move(pages_.extract(in.page.value).mapped())});
+  }
+  for (const storage::SpillHandle page : work.dropped) pages_.erase(page.value);
+  lines_.push_back(absl::StrCat(work.out.size(), " out, ", work.in.size(), " in, ",
+                                work.dropped.size(), " dropped"));
+  if (!work.out.empty() || !work.in.empty()) moved_pages_.push_back(std::move(moved));
+}
+
+void World::ReportPages(Arguments& words, const Details&) {
+  if (moved_pages_.empty()) return Fail("no pages have been moved");
+  core::Paged moved = std::move(moved_pages_.front());
+  moved_pages_.pop_front();
+  Do(words, std::move(moved));
 }
 
 void World::BeginShutdown(Arguments& words, const Details&) { Do(words, core::BeginShutdown{}); }

@@ -2,7 +2,7 @@
 // storage::LiveState. Runs steps and writes down what came of them.
 //
 // Journal mode `auto` makes every batch durable as soon as there is one; `manual` leaves that to
-// the commands take and durable. A crash keeps what was durable and nothing else. The broker's
+// the commands take, written, report and durable. A crash keeps what was written and nothing else. The broker's
 // invariants are checked after every step. Thread-compatible.
 #pragma once
 
@@ -70,7 +70,12 @@ class World {
   void Tick(Arguments& words, const Details&);
   void SetJournal(Arguments& words, const Details&);
   void Take(Arguments& words, const Details&);
+  void Written(Arguments& words, const Details&);
+  void Report(Arguments& words, const Details&);
   void Durable(Arguments& words, const Details&);
+  void LimitMemory(Arguments& words, const Details&);
+  void MovePages(Arguments& words, const Details&);
+  void ReportPages(Arguments& words, const Details&);
   void BeginShutdown(Arguments& words, const Details&);
   void FinishShutdown(Arguments& words, const Details&);
   void Stop(Arguments& words, const Details&);
@@ -92,17 +97,22 @@ class World {
   void Step(core::Command command);
   void Print(const core::Effects& effects);
   void TakeBatch();
+  void WriteOldest();
   void MakeOldestDurable();
   void SettleJournal();
   // A new broker from what is durable.
   void Restart();
 
+  core::BrokerOptions options_{.seed = 1};
   std::unique_ptr<core::Broker> broker_;
   int64_t now_ms_;
   bool journal_is_auto_ = true;
   bool ticking_ = false;
   storage::LiveState durable_;
   std::deque<storage::Batch> in_flight_;
+  storage::Lsn written_;  // the last that is durable, of this run
+  std::map<uint64_t, storage::MessagePtr> pages_;  // the spill
+  std::deque<core::Paged> moved_pages_;            // not reported yet
 
   Names names_;
   struct Publisher {
