@@ -125,9 +125,11 @@ void Broker::Impl::CarryOut(Waiting waiting) {
     }
   } else if (const auto* start = std::get_if<StartServing>(&waiting)) {
     const auto it = queues_.find(start->queue);
-    if (it == queues_.end() || it->second->serving != Serving::kAsked) return;
-    it->second->serving = Serving::kYes;
-    Dispatch(*it->second);
+    if (it == queues_.end()) return;
+    Queue& queue = *it->second;
+    if (queue.serving != Serving::kAsked || queue.serving_asks != start->ask) return;
+    queue.serving = Serving::kYes;
+    Dispatch(queue);
   } else if (const auto* open = std::get_if<OpenConsumer>(&waiting)) {
     const auto it = consumers_.find(open->consumer);
     if (it == consumers_.end()) return;
@@ -136,7 +138,10 @@ void Broker::Impl::CarryOut(Waiting waiting) {
     it->second->queue->available.Update(*it->second, /*served=*/false);
     Dispatch(*it->second->queue);
   } else {
-    Handle(std::get<ResumeGet>(waiting).get);
+    auto& resume = std::get<ResumeGet>(waiting);
+    const auto it = queues_.find(resume.queue);
+    if (it != queues_.end()) --it->second->gets_held_up;
+    Handle(resume.get);
   }
 }
 
@@ -228,11 +233,11 @@ void Broker::Impl::RunQueueTimer(Queue& queue) {
   timers_.Stop(queue.timer, TimerKind::kQueue, queue.id.value);
   for (; timed_budget_ > 0 && queue.seen && queue.seen->oldest() != nullptr; --timed_budget_) {
     if (queue.seen->oldest()->until_ms > now_ms_) break;
-    if (queue.durable()) {
+    const std::string message_id = queue.seen->oldest()->message_id;
+    if (queue.seen->ForgetOldest() && queue.durable()) {
       ledger_.Append(storage::MessageIdForgotten{
-          .exchange = {}, .queue = queue.id, .message_id = queue.seen->oldest()->message_id});
+          .exchange = {}, .queue = queue.id, .message_id = message_id});
     }
-    queue.seen->ForgetOldest();
   }
   const auto& expires = queue.options.expires_ms;
   if (expires && queue.consumers.empty() && queue.last_used_ms + *expires <= now_ms_) {
@@ -261,11 +266,11 @@ void Broker::Impl::RunExchangeTimer(Exchange& exchange) {
   timers_.Stop(exchange.timer, TimerKind::kExchange, exchange.id.value);
   for (; timed_budget_ > 0 && exchange.seen->oldest() != nullptr; --timed_budget_) {
     if (exchange.seen->oldest()->until_ms > now_ms_) break;
-    if (exchange.options.durable) {
+    const std::string message_id = exchange.seen->oldest()->message_id;
+    if (exchange.seen->ForgetOldest() && exchange.options.durable) {
       ledger_.Append(storage::MessageIdForgotten{
-          .exchange = exchange.id, .queue = {}, .message_id = exchange.seen->oldest()->message_id});
+          .exchange = exchange.id, .queue = {}, .message_id = message_id});
     }
-    exchange.seen->ForgetOldest();
   }
   if (exchange.seen->oldest() != nullptr) {
     timers_.GoOffBy(exchange.timer, TimerKind::kExchange, exchange.id.value,

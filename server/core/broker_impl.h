@@ -145,8 +145,9 @@ class Broker::Impl {
   // is durable or not. Until when the id is seen then; 0: nothing was entered.
   int64_t Remember(std::optional<MessageIdWindow>& seen, const storage::Message& message,
                    bool durable, storage::MessageIdSeen record);
-  void MarkSeen(Exchange& exchange, const storage::Message& message);
-  void MarkSeen(Queue& queue, const storage::Message& message);
+  // Whether the window is durable, and the id was entered.
+  bool MarkSeen(Exchange& exchange, const storage::Message& message);
+  bool MarkSeen(Queue& queue, const storage::Message& message);
   // What became of a message on its way into queues.
   struct Admission {
     std::vector<Queue*> queues;  // that take it; the others had its message id, or refused
@@ -160,7 +161,7 @@ class Broker::Impl {
   // Puts it into the queues: at once, or as held by a transaction.
   enum class Join : uint8_t { kNow, kHeld };
   void Enqueue(storage::MessagePtr message, const std::vector<Queue*>& queues, int64_t due_at_ms,
-               PublisherId publisher, uint64_t sequence, Join join);
+               Ledger::Confirm confirm, Join join);
   void SetContent(QueuedMessage& queued, storage::MessagePtr message);
   Entry* MakeEntry(QueuedMessage& message, const Queue& queue, int64_t due_at_ms);
 
@@ -206,9 +207,9 @@ class Broker::Impl {
                             std::vector<SettleFailure>& failures);
   std::optional<Held> FindHeld(VirtualHost& host, Consumer* consumer, DeliveryTag tag);
   absl::Status UnknownTag(const VirtualHost& host, const Consumer* consumer, DeliveryTag tag) const;
-  // What follows for queues once a batch of settlements is through; only then, so that what was
+  // What follows for a queue once a batch of settlements is through; only then, so that what was
   // requeued is back in its order before the next delivery.
-  void AfterSettling(const std::vector<Queue*>& touched);
+  void AfterSettling(Queue& queue);
   // Takes it from its holder; the entry is the caller's then.
   void Release(const Held& held);
   // `left`: what an end without a trace counts as; kElsewhere if it is part of a transaction.

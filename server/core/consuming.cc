@@ -130,9 +130,7 @@ void Broker::Impl::RemoveConsumer(Consumer& consumer) {
   }
   SendAheadAway(queue);
   StopServing(queue);
-  SetQueueTimer(queue);
-  Dispatch(queue);
-  EnforceLength(queue);
+  AfterSettling(queue);
 }
 
 void Broker::Impl::ForgetConsumer(Consumer& consumer) {
@@ -152,7 +150,8 @@ void Broker::Impl::Handle(Get& c) {
   if (EnsureServing(queue)) {
     RunGet(queue, std::move(c));
   } else {
-    ledger_.Wait(ResumeGet{std::move(c)});
+    ++queue.gets_held_up;
+    ledger_.Wait(ResumeGet{queue.id, std::move(c)});
   }
 }
 
@@ -196,8 +195,7 @@ void Broker::Impl::EndLease(uint64_t tag) {
   const Lease lease = leases_.at(tag);
   Release({.queue = lease.queue, .entry = lease.entry, .consumer = nullptr});
   Requeue(*lease.queue, *lease.entry, /*delay_ms=*/0);
-  Dispatch(*lease.queue);
-  EnforceLength(*lease.queue);
+  AfterSettling(*lease.queue);
 }
 
 }  // namespace warren::core

@@ -82,7 +82,7 @@ void Broker::Impl::RouteDeadLetter(VirtualHost& host, const storage::MessagePtr&
     ++usage_.dead_letters_lost_total;
     return;
   }
-  Enqueue(message, queues, /*due_at_ms=*/0, PublisherId(), 0, Join::kNow);
+  Enqueue(message, queues, /*due_at_ms=*/0, {}, Join::kNow);
 }
 
 }  // namespace warren::core

@@ -1,5 +1,6 @@
 #include "server/core/deduplication.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "server/base/check.h"
@@ -51,15 +52,22 @@ bool MessageIdWindow::Add(std::string_view message_id, int64_t now_ms, int64_t* 
 
 void MessageIdWindow::Restore(std::string message_id, int64_t until_ms) {
   seen_.push_back({std::move(message_id), until_ms});
-  ids_.insert(seen_.back().message_id);
 }
 
-void MessageIdWindow::ForgetOldest() {
+void MessageIdWindow::FinishRestore() {
+  std::stable_sort(seen_.begin(), seen_.end(),
+                   [](const Seen& a, const Seen& b) { return a.until_ms < b.until_ms; });
+  for (const Seen& seen : seen_) ids_.insert(seen.message_id);  // they don't move any more
+}
+
+bool MessageIdWindow::ForgetOldest() {
   WARREN_CHECK(!seen_.empty());
   const auto it = ids_.find(seen_.front().message_id);
-  // Not if a newer sighting of the same id took the place over.
-  if (it != ids_.end() && it->data() == seen_.front().message_id.data()) ids_.erase(it);
+  // A newer sighting of the same id may have taken the place over.
+  const bool is_last = it != ids_.end() && it->data() == seen_.front().message_id.data();
+  if (is_last) ids_.erase(it);
   seen_.pop_front();
+  return is_last;
 }
 
 }  // namespace warren::core

@@ -56,8 +56,9 @@ class MessageIdWindow {
   // True if it wasn't seen within the window; then it is seen until the returned time.
   bool Add(std::string_view message_id, int64_t now_ms, int64_t* until_ms);
   bool Contains(std::string_view message_id, int64_t now_ms) const;
-  // As recovered.
+  // As recovered, in any order; then, once, FinishRestore.
   void Restore(std::string message_id, int64_t until_ms);
+  void FinishRestore();
 
   // The id that leaves the window first; null if there is none.
   struct Seen {
@@ -65,8 +66,8 @@ class MessageIdWindow {
     int64_t until_ms;
   };
   const Seen* oldest() const { return seen_.empty() ? nullptr : &seen_.front(); }
-  // REQUIRES: there is one.
-  void ForgetOldest();
+  // False if its id has been seen again since. REQUIRES: there is one.
+  bool ForgetOldest();
 
  private:
   int64_t window_ms_;

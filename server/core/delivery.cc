@@ -113,7 +113,7 @@ bool Broker::Impl::EnsureServing(Queue& queue) {
   if (queue.serving == Serving::kNo) {
     queue.serving = Serving::kAsked;
     ledger_.Append(storage::QueueServing{queue.id, true, {queue.delivered_up_to}});
-    ledger_.Wait(StartServing{queue.id});
+    ledger_.Wait(StartServing{queue.id, ++queue.serving_asks});
   }
   return queue.serving == Serving::kYes;
 }
@@ -121,8 +121,8 @@ bool Broker::Impl::EnsureServing(Queue& queue) {
 void Broker::Impl::StopServing(Queue& queue) {
   if (!queue.durable() || queue.serving == Serving::kNo) return;
   if (!queue.consumers.empty() || queue.unsettled_count() > 0) return;
-  // What a Get waits for would leave memory again while it asks once more.
-  if (!queue.waiting_gets.empty() && !stopping_) return;
+  // Someone who leaves must not make a Get ask the journal, or for a message's content, once more.
+  if ((queue.gets_held_up > 0 || !queue.waiting_gets.empty()) && !stopping_) return;
   queue.serving = Serving::kNo;
   ledger_.Append(storage::QueueServing{queue.id, false, {queue.delivered_up_to}});
 }

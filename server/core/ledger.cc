@@ -44,13 +44,12 @@ void Ledger::Append(storage::Record record) {
 }
 
 void Ledger::Publish(QueuedMessage& message, std::vector<storage::EntryFacts> entries,
-                     PublisherId publisher, uint64_t sequence) {
+                     Confirm confirm) {
   message.open_lsn = open_lsn_;
   message.open_slot = static_cast<uint32_t>(messages_.size());
   message.durable_entries = static_cast<uint32_t>(entries.size());
-  messages_.push_back({.record = {message.id, message.message, std::move(entries)},
-                       .publisher = publisher,
-                       .sequence = sequence});
+  messages_.push_back(
+      {.record = {message.id, message.message, std::move(entries)}, .confirm = confirm});
   ++live_;
   live_bytes_ += message.body_bytes;
 }
@@ -70,9 +69,10 @@ void Ledger::RemoveEntry(QueuedMessage& message, storage::QueueId queue, Left le
   live_bytes_ -= message.body_bytes;
   --live_;
   pending.record.message = nullptr;
-  if (pending.publisher) {
-    AddConfirm(pending.elsewhere ? waiting_ : released_, pending.publisher, pending.sequence);
-  }
+  const Confirm& confirm = pending.confirm;
+  if (!confirm.publisher) return;
+  const bool waits = pending.elsewhere || confirm.recognised;
+  AddConfirm(waits ? waiting_ : released_, confirm.publisher, confirm.sequence);
 }
 
 void Ledger::UpdateEntry(const QueuedMessage& message, storage::EntryFacts facts) {
@@ -115,7 +115,8 @@ storage::Batch Ledger::Take() {
   InFlight in_flight{.lsn = open_lsn_, .waiting = std::move(waiting_)};
   for (PendingMessage& pending : messages_) {
     if (!pending.record.message) continue;
-    if (pending.publisher) AddConfirm(in_flight.waiting, pending.publisher, pending.sequence);
+    const Confirm& confirm = pending.confirm;
+    if (confirm.publisher) AddConfirm(in_flight.waiting, confirm.publisher, confirm.sequence);
     batch.records.push_back(std::move(pending.record));
   }
   in_flight_.push_back(std::move(in_flight));

@@ -7,7 +7,8 @@
 //
 // A message that leaves all its durable queues while its record is still in the open batch is
 // struck out: it is never written. If it left for good (settled, dropped), its confirm is released
-// at once, since there is nothing left to lose.
+// at once, since there is nothing left to lose; unless it promises that a repeat is recognised,
+// which other records of the batch are to see to.
 //
 // Broker thread only.
 //
@@ -38,6 +39,7 @@ struct ReleaseHeld {
 // The journal knows that the queue's messages may be delivered.
 struct StartServing {
   storage::QueueId queue;
+  uint32_t ask = 0;  // which of the queue's; one that was withdrawn meanwhile starts nothing
 };
 // The consumer has been told that it subscribed; deliveries may follow.
 struct OpenConsumer {
@@ -45,6 +47,7 @@ struct OpenConsumer {
 };
 // A Get that came before its queue was being served.
 struct ResumeGet {
+  storage::QueueId queue;
   Get get;
 };
 using Waiting = std::variant<Effect, ReleaseHeld, StartServing, OpenConsumer, ResumeGet>;
@@ -54,10 +57,18 @@ class Ledger {
   // Any record but those with methods of their own.
   void Append(storage::Record record);
 
+  // Who waits for a message's confirm.
+  struct Confirm {
+    PublisherId publisher;  // none: nobody
+    uint64_t sequence = 0;
+    // It promises more than that the message is kept: that a repeat of it will be recognised. So
+    // it waits for the batch even if the message itself needs none any more.
+    bool recognised = false;
+  };
+
   // The message, with its durable entries. When it is durable, or has left for good, Confirmed
-  // (accepted) is released for the publisher; none if that is 0.
-  void Publish(QueuedMessage& message, std::vector<storage::EntryFacts> entries,
-               PublisherId publisher, uint64_t sequence);
+  // (accepted) is released.
+  void Publish(QueuedMessage& message, std::vector<storage::EntryFacts> entries, Confirm confirm);
 
   // kElsewhere: another record of this step says where it went.
   enum class Left : uint8_t { kForGood, kElsewhere };
@@ -88,8 +99,7 @@ class Ledger {
  private:
   struct PendingMessage {
     storage::MessagePublished record;  // message null: struck out
-    PublisherId publisher;
-    uint64_t sequence = 0;
+    Confirm confirm;
     bool elsewhere = false;  // an entry left for elsewhere, so other records carry on for it
   };
   struct InFlight {

@@ -147,14 +147,18 @@ void Broker::Impl::PublishOne(Publisher& publisher, uint64_t sequence, Publicati
   if (!admission.refusal.ok()) {
     Refuse(publisher, sequence, std::move(admission.refusal));
     if (!admission.queues.empty()) {
-      Enqueue(shared, admission.queues, due_at_ms, PublisherId(), 0, Join::kNow);
+      Enqueue(shared, admission.queues, due_at_ms, {}, Join::kNow);
     }
     return;
   }
   if (admission.queues.empty()) return repeated();
   // Only what was taken is marked: what was refused or unroutable may be published again.
-  if (*exchange != nullptr) MarkSeen(**exchange, message);
-  Enqueue(shared, admission.queues, due_at_ms, publisher.id, sequence, Join::kNow);
+  const bool seen = *exchange != nullptr && MarkSeen(**exchange, message);
+  Enqueue(shared, admission.queues, due_at_ms,
+          {.publisher = publisher.id,
+           .sequence = sequence,
+           .recognised = seen || publisher.producer != nullptr},
+          Join::kNow);
 }
 
 absl::StatusOr<Exchange*> Broker::Impl::FindTarget(VirtualHost& host,
@@ -206,17 +210,19 @@ int64_t Broker::Impl::Remember(std::optional<MessageIdWindow>& seen, const stora
   return until_ms;
 }
 
-void Broker::Impl::MarkSeen(Exchange& exchange, const storage::Message& message) {
+bool Broker::Impl::MarkSeen(Exchange& exchange, const storage::Message& message) {
   const int64_t until_ms =
       Remember(exchange.seen, message, exchange.options.durable, {.exchange = exchange.id});
-  if (until_ms == 0) return;
+  if (until_ms == 0) return false;
   timers_.GoOffBy(exchange.timer, TimerKind::kExchange, exchange.id.value, until_ms);
+  return exchange.options.durable;
 }
 
-void Broker::Impl::MarkSeen(Queue& queue, const storage::Message& message) {
+bool Broker::Impl::MarkSeen(Queue& queue, const storage::Message& message) {
   const int64_t until_ms = Remember(queue.seen, message, queue.durable(), {.queue = queue.id});
-  if (until_ms == 0) return;
+  if (until_ms == 0) return false;
   timers_.GoOffBy(queue.timer, TimerKind::kQueue, queue.id.value, until_ms);
+  return queue.durable();
 }
 
 absl::Status Broker::Impl::QueueFull(const Queue& queue, uint64_t extra_messages) const {
@@ -286,8 +292,7 @@ Entry* Broker::Impl::MakeEntry(QueuedMessage& message, const Queue& queue, int64
 }
 
 void Broker::Impl::Enqueue(storage::MessagePtr message, const std::vector<Queue*>& queues,
-                           int64_t due_at_ms, PublisherId publisher, uint64_t sequence,
-                           Join join) {
+                           int64_t due_at_ms, Ledger::Confirm confirm, Join join) {
   WARREN_CHECK(!queues.empty());
   usage_.enqueued_total += queues.size();
   QueuedMessage& queued = *messages_.New();
@@ -298,7 +303,7 @@ void Broker::Impl::Enqueue(storage::MessagePtr message, const std::vector<Queue*
   entries.reserve(queues.size());
   std::vector<storage::EntryFacts> facts;
   for (Queue* queue : queues) {
-    MarkSeen(*queue, *queued.message);
+    if (MarkSeen(*queue, *queued.message)) confirm.recognised = true;
     entries.push_back(MakeEntry(queued, *queue, due_at_ms));
     if (entries.back()->durable) facts.push_back(FactsOf(*queue, *entries.back()));
   }
@@ -307,9 +312,9 @@ void Broker::Impl::Enqueue(storage::MessagePtr message, const std::vector<Queue*
   if (!soon && IsShortOfMemory()) SendAway(queued);
   // The record first: what follows may settle the message, and so strike it out.
   if (!facts.empty()) {
-    ledger_.Publish(queued, std::move(facts), publisher, sequence);
-  } else if (publisher) {
-    Confirm(publisher, sequence, sequence, Outcome::kAccepted);
+    ledger_.Publish(queued, std::move(facts), confirm);
+  } else if (confirm.publisher) {
+    Confirm(confirm.publisher, confirm.sequence, confirm.sequence, Outcome::kAccepted);
   }
   for (size_t i = 0; i < queues.size(); ++i) {
     if (join == Join::kNow) {

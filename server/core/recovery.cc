@@ -159,10 +159,12 @@ void Broker::Impl::FinishRecovery(int64_t now_ms) {
   for (const auto& [name, host] : virtual_hosts_) DeclarePredeclared(*host);
   for (const auto& [id, queue] : queues_) {
     PutOverdueInPlace(*queue);
+    if (queue->seen) queue->seen->FinishRestore();
     queue->last_used_ms = now_ms_;
     SetQueueTimer(*queue);
   }
   for (const auto& [id, exchange] : exchanges_) {
+    if (exchange->seen) exchange->seen->FinishRestore();
     if (exchange->seen && exchange->seen->oldest() != nullptr) {
       timers_.GoOffBy(exchange->timer, TimerKind::kExchange, id.value,
                       exchange->seen->oldest()->until_ms);
@@ -183,13 +185,14 @@ void Broker::Impl::FinishRecovery(int64_t now_ms) {
 // only knows when they were due. They go back among those that were published then.
 void Broker::Impl::PutOverdueInPlace(Queue& queue) {
   std::vector<Entry*> overdue;
-  while (!queue.deadlines().empty() && queue.deadlines().front_ms() <= now_ms_) {
-    Entry* entry = queue.deadlines().front();
-    if (entry->state != EntryState::kDelayed || entry->due_at_ms > now_ms_) break;
-    Take(queue, *entry);
-    overdue.push_back(entry);
+  for (size_t i = 0; i < queue.deadlines().size(); ++i) {
+    Entry* entry = queue.deadlines().at(i);
+    if (entry->state == EntryState::kDelayed && entry->due_at_ms <= now_ms_) {
+      overdue.push_back(entry);
+    }
   }
   if (overdue.empty()) return;
+  for (Entry* entry : overdue) Take(queue, *entry);
   struct Place {
     int64_t joined_ms;
     Entry* entry;

@@ -56,16 +56,14 @@ std::vector<SettleFailure> Broker::Impl::SettleAll(VirtualHost& host, Consumer* 
       SettleOne(held, settlement, Ledger::Left::kForGood);
     }
   }
-  AfterSettling(touched);
+  for (Queue* queue : touched) AfterSettling(*queue);
   return failures;
 }
 
-void Broker::Impl::AfterSettling(const std::vector<Queue*>& touched) {
-  for (Queue* queue : touched) {
-    Dispatch(*queue);
-    EnforceLength(*queue);
-    SetQueueTimer(*queue);
-  }
+void Broker::Impl::AfterSettling(Queue& queue) {
+  Dispatch(queue);
+  EnforceLength(queue);
+  SetQueueTimer(queue);  // what returned may expire
 }
 
 std::vector<Broker::Impl::Held> Broker::Impl::Resolve(VirtualHost& host, Consumer* consumer,
@@ -79,7 +77,8 @@ std::vector<Broker::Impl::Held> Broker::Impl::Resolve(VirtualHost& host, Consume
     } else {
       for (Entry* entry = consumer->unsettled.front();
            entry != nullptr && entry->tag <= settlement.up_to.value; entry = entry->next) {
-        entry->claimed = true;
+        // Another settlement of the same transaction may name it already.
+        if (std::exchange(entry->claimed, true)) continue;
         found.push_back({.queue = consumer->queue, .entry = entry, .consumer = consumer});
       }
     }

@@ -154,9 +154,9 @@ void Broker::Impl::Apply(Transaction& transaction) {
                   [&](const Queue* queue) { return IsRepeat(queue->seen, message); });
     if (publish.queues.empty()) continue;
     if (publish.exchange != nullptr) MarkSeen(*publish.exchange, message);
-    Enqueue(publish.message, publish.queues, publish.due_at_ms, PublisherId(), 0, Join::kHeld);
+    Enqueue(publish.message, publish.queues, publish.due_at_ms, {}, Join::kHeld);
   }
-  AfterSettling(touched);
+  for (Queue* queue : touched) AfterSettling(*queue);
 }
 
 }  // namespace warren::core

@@ -55,6 +55,7 @@ TEST(MessageIdWindow, NewerSightingCountsWhileTheOldOneWaitsToBeForgotten) {
 TEST(MessageIdWindow, RestoredIdsKeepTheirTime) {
   MessageIdWindow window(10);
   window.Restore("m", 105);
+  window.FinishRestore();
   EXPECT_TRUE(window.Contains("m", 104));
   EXPECT_FALSE(window.Contains("m", 105));
 }

@@ -27,7 +27,7 @@ class LedgerTest : public testing::Test {
     message.body_bytes = 4;
     std::vector<storage::EntryFacts> facts;
     for (const storage::QueueId queue : queues) facts.push_back({.queue = queue});
-    ledger_.Publish(message, std::move(facts), kPublisher, sequence);
+    ledger_.Publish(message, std::move(facts), {.publisher = kPublisher, .sequence = sequence});
     return message;
   }
 
