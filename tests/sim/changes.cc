@@ -1,0 +1,68 @@
+// Clients declare, delete, bind and unbind as they go.
+#include <algorithm>
+#include <utility>
+
+#include "tests/sim/world.h"
+
+namespace warren::sim {
+
+void World::DeclareAll() {
+  for (const ExchangeSetting& exchange : settings_.exchanges) {
+    if (problem_.empty()) Do(core::DeclareExchange{NewRequest(), kHost, exchange.name, exchange.options});
+  }
+  for (const QueueSetting& queue : settings_.queues) {
+    if (problem_.empty()) Do(core::DeclareQueue{NewRequest(), kHost, queue.name, queue.options});
+  }
+  for (const core::BindingSpec& binding : settings_.bindings) {
+    if (problem_.empty()) Do(core::Bind{NewRequest(), kHost, binding});
+  }
+}
+
+void World::Change(Action action, Random& random) {
+  const core::RequestId request = NewRequest();
+  const QueueSetting& queue = settings_.queues[random.Below(settings_.queues.size())];
+  const ExchangeSetting& exchange = settings_.exchanges[random.Below(settings_.exchanges.size())];
+  switch (action) {
+    case Action::kDeclareQueue: {
+      core::DeclareQueue declare{request, kHost, queue.name, queue.options};
+      if (random.Chance(20)) declare.options = RandomQueueOptions(random, settings_.paging);
+      if (random.Chance(10)) declare.options.reset();
+      // Without changes it must be what it is, or nothing.
+      if (!settings_.changes && declare.options) declare.options = queue.options;
+      return Do(std::move(declare));
+    }
+    case Action::kDeclareExchange: {
+      core::DeclareExchange declare{request, kHost, exchange.name, exchange.options};
+      if (random.Chance(20)) declare.options = RandomExchangeOptions(random);
+      if (random.Chance(10)) declare.options.reset();
+      if (random.Chance(5)) declare.name = "amq.own";
+      if (!settings_.changes && declare.options) declare.options = exchange.options;
+      return Do(std::move(declare));
+    }
+    case Action::kBind:
+      return Do(core::Bind{request, kHost,
+                           settings_.changes || settings_.bindings.empty()
+                               ? RandomBinding(random, settings_)
+                               : settings_.bindings[random.Below(settings_.bindings.size())]});
+    default:
+      break;
+  }
+  if (!settings_.changes) return;
+  switch (action) {
+    case Action::kDeleteQueue:
+      return Do(core::DeleteQueue{request, kHost, queue.name, random.Chance(30), random.Chance(30)});
+    case Action::kPurgeQueue:
+      return Do(core::PurgeQueue{request, kHost, queue.name});
+    case Action::kUnbind:
+      return Do(core::Unbind{request, kHost,
+                             random.Chance(30) || settings_.bindings.empty()
+                                 ? RandomBinding(random, settings_)
+                                 : settings_.bindings[random.Below(settings_.bindings.size())]});
+    case Action::kDeleteExchange:
+      return Do(core::DeleteExchange{request, kHost, exchange.name, random.Chance(30)});
+    default:
+      return;
+  }
+}
+
+}  // namespace warren::sim
