@@ -92,7 +92,7 @@ int Serve(const warren::config::Config& config) {
                                {.flow = {.memory_bytes = config.memory_limit},
                                 .shutdown = {.drain_timeout_ms = config.drain_timeout_ms},
                                 .spill = spill->get()});
-    stalls.Attach(loop);
+    stalls.Attach([&loop](warren::runtime::Mail mail) { loop.Post(std::move(mail)); });
     for (const std::string& name : config.virtual_hosts) {
       loop.Submit(warren::core::DeclareVirtualHost{.request = {}, .name = name});
     }

@@ -3,20 +3,24 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
-#include <mutex>
 #include <stop_token>
 #include <utility>
+
+#include "sync/mutex.h"
 
 namespace warren::storage {
 
 // False if stopped before.
 inline bool WaitUnlessStopped(std::stop_token stop, std::chrono::steady_clock::time_point until) {
-  std::mutex mutex;
-  std::unique_lock lock(mutex);
-  std::condition_variable_any stopped;
-  stopped.wait_until(lock, stop, until, [] { return false; });
-  return !stop.stop_requested();
+  Mutex mutex;
+  CondVar stopped;
+  const std::stop_callback wake(stop, [&] {
+    // Not between the waiter's look and its wait.
+    const MutexLock lock(mutex);
+    stopped.NotifyAll();
+  });
+  const MutexLock lock(mutex);
+  return !stopped.WaitUntil(mutex, until, [&stop] { return stop.stop_requested(); });
 }
 
 inline bool WaitUnlessStopped(std::stop_token stop, std::chrono::milliseconds time) {

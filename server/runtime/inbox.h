@@ -13,12 +13,12 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <cstddef>
 #include <functional>
-#include <mutex>
 #include <utility>
 #include <vector>
+
+#include "sync/mutex.h"
 
 namespace warren::runtime {
 
@@ -33,8 +33,10 @@ class Inbox {
 
   // Waits for room. False if the inbox is closed: the mail is dropped.
   bool Post(Mail mail) {
-    std::unique_lock lock(mutex_);
-    room_.wait(lock, [this] { return closed_ || mail_.size() < capacity_; });
+    const MutexLock lock(mutex_);
+    room_.Wait(mutex_, [this]() WARREN_REQUIRES(mutex_) {
+      return closed_ || mail_.size() < capacity_;
+    });
     if (closed_) return false;
     mail_.push_back(std::move(mail));
     waiting_.store(true, std::memory_order_release);
@@ -47,31 +49,31 @@ class Inbox {
 
   // All that is there, into `mail`, which must be empty.
   void Take(std::vector<Mail>& mail) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     std::swap(mail, mail_);
     waiting_.store(false, std::memory_order_release);
-    room_.notify_all();
+    room_.NotifyAll();
   }
 
   // The loop wants to be woken from now on. False, and not armed, if there is mail already.
   bool Arm() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     armed_ = mail_.empty();
     return armed_;
   }
 
   // False if `wake` was called since Arm returned true.
   bool Disarm() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return std::exchange(armed_, false);
   }
 
   // Nobody is woken after it returned; posts that wait for room are refused.
   void Close() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     closed_ = true;
     armed_ = false;
-    room_.notify_all();
+    room_.NotifyAll();
   }
 
  private:
@@ -81,12 +83,11 @@ class Inbox {
   // Mirrors !mail_.empty(), so that the loop can look without the lock.
   std::atomic<bool> waiting_{false};
 
-  std::mutex mutex_;
-  std::condition_variable room_;
-  // Guarded by mutex_:
-  std::vector<Mail> mail_;
-  bool armed_ = false;
-  bool closed_ = false;
+  Mutex mutex_;
+  CondVar room_;
+  std::vector<Mail> mail_ WARREN_GUARDED_BY(mutex_);
+  bool armed_ WARREN_GUARDED_BY(mutex_) = false;
+  bool closed_ WARREN_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace warren::runtime

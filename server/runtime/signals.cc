@@ -34,7 +34,7 @@ Signals::~Signals() {
 }
 
 void Signals::OnStop(std::function<void()> callback) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   callback_ = std::move(callback);
   if (callback_ && requested_) callback_();
 }
@@ -45,7 +45,7 @@ void Signals::Run() {
   while (sigwait(&signals, &signal) == 0 && !ending_) {
     Log(LogLevel::kInfo, "stop requested", {{"signal", signal == SIGINT ? "SIGINT" : "SIGTERM"}});
     requested_ = true;
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (callback_) callback_();
   }
 }

@@ -8,8 +8,9 @@
 
 #include <atomic>
 #include <functional>
-#include <mutex>
 #include <thread>
+
+#include "sync/mutex.h"
 
 namespace warren::runtime {
 
@@ -31,8 +32,8 @@ class Signals {
 
   std::atomic<bool> requested_{false};
   std::atomic<bool> ending_{false};
-  std::mutex mutex_;
-  std::function<void()> callback_;  // guarded by mutex_
+  Mutex mutex_;
+  std::function<void()> callback_ WARREN_GUARDED_BY(mutex_);
   std::thread thread_;
 };
 

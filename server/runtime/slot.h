@@ -6,12 +6,11 @@
 // 1. What was put is taken once, also if the slot is closed meanwhile.
 #pragma once
 
-#include <condition_variable>
-#include <mutex>
 #include <optional>
 #include <utility>
 
 #include "server/base/check.h"
+#include "sync/mutex.h"
 
 namespace warren::runtime {
 
@@ -21,35 +20,36 @@ class Slot {
   // REQUIRES: what was put before has been taken.
   void Put(Work work) {
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       WARREN_CHECK(!work_.has_value());
       work_ = std::move(work);
     }
-    changed_.notify_one();
+    changed_.NotifyOne();
   }
 
   // Waits for a piece of work; none if the slot is closed and empty.
   std::optional<Work> Take() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return work_.has_value() || closed_; });
+    const MutexLock lock(mutex_);
+    changed_.Wait(mutex_, [this]() WARREN_REQUIRES(mutex_) {
+      return work_.has_value() || closed_;
+    });
     return std::exchange(work_, std::nullopt);
   }
 
   // No more is put.
   void Close() {
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       closed_ = true;
     }
-    changed_.notify_one();
+    changed_.NotifyOne();
   }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  // Guarded by mutex_:
-  std::optional<Work> work_;
-  bool closed_ = false;
+  Mutex mutex_;
+  CondVar changed_;
+  std::optional<Work> work_ WARREN_GUARDED_BY(mutex_);
+  bool closed_ WARREN_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace warren::runtime

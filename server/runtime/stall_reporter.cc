@@ -7,15 +7,15 @@
 
 namespace warren::runtime {
 
-void StallReporter::Attach(Loop& loop) {
-  const std::lock_guard lock(mutex_);
-  loop_ = &loop;
-  if (lost_) loop_->Post(JournalLost{*lost_});
+void StallReporter::Attach(std::function<void(Mail)> post) {
+  const MutexLock lock(mutex_);
+  post_ = std::move(post);
+  if (lost_) post_(JournalLost{*lost_});
 }
 
 void StallReporter::Detach() {
-  const std::lock_guard lock(mutex_);
-  loop_ = nullptr;
+  const MutexLock lock(mutex_);
+  post_ = nullptr;
 }
 
 void StallReporter::OnStalled(std::string_view reason) {
@@ -34,14 +34,14 @@ void StallReporter::OnHindered(std::string_view reason) {
 }
 
 void StallReporter::OnLost(const absl::Status& why) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   lost_ = why;
-  if (loop_ != nullptr) loop_->Post(JournalLost{why});
+  if (post_) post_(JournalLost{why});
 }
 
 void StallReporter::Post(Mail mail) {
-  const std::lock_guard lock(mutex_);
-  if (loop_ != nullptr) loop_->Post(std::move(mail));
+  const MutexLock lock(mutex_);
+  if (post_) post_(std::move(mail));
 }
 
 }  // namespace warren::runtime

@@ -7,19 +7,21 @@
 // Thread safety: thread-safe.
 #pragma once
 
-#include <mutex>
+#include <functional>
 #include <optional>
 #include <string_view>
 
 #include "absl/status/status.h"
-#include "server/runtime/loop.h"
+#include "server/runtime/mail.h"
 #include "storage/journal.h"
+#include "sync/mutex.h"
 
 namespace warren::runtime {
 
 class StallReporter final : public storage::JournalObserver {
  public:
-  void Attach(Loop& loop);
+  // `post` is the loop's, and doesn't call back.
+  void Attach(std::function<void(Mail)> post);
   // Before the loop goes.
   void Detach();
 
@@ -31,10 +33,9 @@ class StallReporter final : public storage::JournalObserver {
  private:
   void Post(Mail mail);
 
-  std::mutex mutex_;
-  // Guarded by mutex_:
-  Loop* loop_ = nullptr;
-  std::optional<absl::Status> lost_;
+  Mutex mutex_;
+  std::function<void(Mail)> post_ WARREN_GUARDED_BY(mutex_);
+  std::optional<absl::Status> lost_ WARREN_GUARDED_BY(mutex_);
 };
 
 }  // namespace warren::runtime

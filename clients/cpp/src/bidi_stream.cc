@@ -17,7 +17,7 @@ void BidiStream::Start() {
 }
 
 bool BidiStream::BeginWrite() {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (broken_ || ended_) return false;
   writing_ = true;
   return true;
@@ -33,7 +33,7 @@ void BidiStream::WritesDone() {
 
 void BidiStream::StartRead() {
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (ended_) return;
     reading_ = true;
   }
@@ -42,18 +42,21 @@ void BidiStream::StartRead() {
 
 void BidiStream::Cancel() { context_.TryCancel(); }
 
-void BidiStream::FinishIfIdle(std::unique_lock<std::mutex> lock) {
-  if (!ended_ || finishing_ || writing_ || reading_) return;
+bool BidiStream::BeginFinish() {
+  if (!ended_ || finishing_ || writing_ || reading_) return false;
   finishing_ = true;
-  lock.unlock();
-  call_->Finish(&final_status_, &finished_tag_);
+  return true;
 }
+
+void BidiStream::Finish() { call_->Finish(&final_status_, &finished_tag_); }
 
 void BidiStream::Started(bool ok) {
   if (ok) return handler_.OnStarted();
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   ended_ = true;
-  FinishIfIdle(std::move(lock));
+  if (!BeginFinish()) return;
+  lock.Unlock();
+  Finish();
 }
 
 void BidiStream::Written(bool ok) {
@@ -62,26 +65,27 @@ void BidiStream::Written(bool ok) {
 }
 
 void BidiStream::HalfClosed(bool ok) {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   writing_ = false;
   if (!ok) broken_ = true;
-  FinishIfIdle(std::move(lock));
+  if (!BeginFinish()) return;
+  lock.Unlock();
+  Finish();
 }
 
 void BidiStream::ReadDone(bool ok) {
-  if (!ok) {
-    std::unique_lock lock(mutex_);
-    reading_ = false;
-    ended_ = true;
-    return FinishIfIdle(std::move(lock));
-  }
   grpc::ByteBuffer frame;
-  frame.Swap(&read_frame_);
-  {
-    std::lock_guard lock(mutex_);
-    reading_ = false;
+  frame.Swap(&read_frame_);  // empty if it failed
+  MutexLock lock(mutex_);
+  reading_ = false;
+  if (ok) {
+    lock.Unlock();
+    return handler_.OnRead(std::move(frame));
   }
-  handler_.OnRead(std::move(frame));
+  ended_ = true;
+  if (!BeginFinish()) return;
+  lock.Unlock();
+  Finish();
 }
 
 void BidiStream::Finished(bool) {

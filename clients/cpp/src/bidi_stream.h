@@ -11,11 +11,11 @@
 #include <grpcpp/support/byte_buffer.h>
 
 #include <memory>
-#include <mutex>
 #include <string>
 
 #include "absl/status/status.h"
 #include "io_thread.h"
+#include "sync/mutex.h"
 
 namespace warren::client {
 
@@ -61,8 +61,9 @@ class BidiStream : public std::enable_shared_from_this<BidiStream> {
   void Finished(bool ok);
   // Marks a write as pending, unless it can't succeed any more.
   bool BeginWrite();
-  // Asks for the status once a stream that has ended has nothing pending.
-  void FinishIfIdle(std::unique_lock<std::mutex> lock);
+  // Whether to ask for the status now: the stream has ended and has nothing pending.
+  bool BeginFinish() WARREN_REQUIRES(mutex_);
+  void Finish();
 
   Handler& handler_;
   grpc::ClientContext context_;
@@ -77,15 +78,29 @@ class BidiStream : public std::enable_shared_from_this<BidiStream> {
   // Touched by the pending operation, and by the I/O thread after it.
   grpc::ByteBuffer read_frame_;
   grpc::Status final_status_;
-
-  std::mutex mutex_;  // guards all below
-  bool writing_ = false;
-  bool reading_ = false;
-  bool broken_ = false;     // a write failed; no other begins
-  bool ended_ = false;      // the start or a read failed; nothing new begins
-  bool finishing_ = false;  // the status was asked for
-  // Keeps the stream alive while operations are pending.
+  // Keeps the stream alive from its start to its end.
   std::shared_ptr<BidiStream> self_;
+
+  Mutex mutex_;
+  bool writing_ WARREN_GUARDED_BY(mutex_) = false;
+  bool reading_ WARREN_GUARDED_BY(mutex_) = false;
+  // A write failed; no other begins.
+  bool broken_ WARREN_GUARDED_BY(mutex_) = false;
+  // The start or a read failed; nothing new begins.
+  bool ended_ WARREN_GUARDED_BY(mutex_) = false;
+  // The status was asked for.
+  bool finishing_ WARREN_GUARDED_BY(mutex_) = false;
+};
+
+// A frame that its stream is given once no lock is held: the write is where the time goes. Holds
+// the stream, which may end as soon as the lock is free. Without a stream there is nothing to send.
+struct PendingWrite {
+  std::shared_ptr<BidiStream> stream;
+  grpc::ByteBuffer frame;
+
+  void Send() const {
+    if (stream != nullptr) stream->Write(frame);
+  }
 };
 
 }  // namespace warren::client

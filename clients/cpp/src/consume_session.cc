@@ -49,27 +49,28 @@ Consumer::Session::Session(Consumer& owner, const Connection& connection, Consum
       }()) {}
 
 Consumer::Session::~Session() {
-  Lock lock(mutex_);
+  const MutexLock lock(mutex_);
   closing_ = true;
   if (stream_ != nullptr) {
     stream_->Cancel();
     if (std::exchange(reading_paused_, false)) stream_->StartRead();
   }
-  changed_.wait(lock, [this] { return finished_; });
+  changed_.Wait(mutex_, [this]() WARREN_REQUIRES(mutex_) { return finished_; });
 }
 
 absl::Status Consumer::Session::Open() {
-  Lock lock(mutex_);
+  const MutexLock lock(mutex_);
   stream_ = std::make_shared<BidiStream>(channel_, kMethod, *io_, *this);
   stream_->Start();
-  changed_.wait(lock, [this] { return opened_ || finished_; });
+  changed_.Wait(mutex_, [this]() WARREN_REQUIRES(mutex_) { return opened_ || finished_; });
   return opened_ ? absl::OkStatus() : end_;
 }
 
 absl::StatusOr<DeliveryBatch> Consumer::Session::Next(std::chrono::milliseconds timeout) {
-  Lock lock(mutex_);
-  const bool in_time = changed_.wait_for(
-      lock, timeout, [this] { return !fetched_.empty() || ended_ || drained_; });
+  const MutexLock lock(mutex_);
+  const bool in_time = changed_.WaitFor(mutex_, timeout, [this]() WARREN_REQUIRES(mutex_) {
+    return !fetched_.empty() || ended_ || drained_;
+  });
   if (!in_time) return TimedOut("no message came", timeout);
   if (!fetched_.empty()) {
     DeliveryBatch batch = std::move(fetched_.front());
@@ -85,12 +86,16 @@ absl::StatusOr<DeliveryBatch> Consumer::Session::Next(std::chrono::milliseconds 
 }
 
 absl::Status Consumer::Session::Flush(std::chrono::milliseconds timeout) {
-  Lock lock(mutex_);
+  MutexLock lock(mutex_);
   if (ended_) return end_;
   const uint64_t id = ++flush_wanted_;
-  WriteNext(std::move(lock));
-  lock = Lock(mutex_);
-  if (!changed_.wait_for(lock, timeout, [&] { return flush_answered_ >= id || ended_; })) {
+  const PendingWrite next = NextWrite();
+  lock.Unlock();
+  next.Send();
+  lock.Lock();
+  if (!changed_.WaitFor(mutex_, timeout, [this, id]() WARREN_REQUIRES(mutex_) {
+        return flush_answered_ >= id || ended_;
+      })) {
     return TimedOut("settlements are not durable", timeout);
   }
   if (flush_answered_ < id) return end_;
@@ -98,10 +103,12 @@ absl::Status Consumer::Session::Flush(std::chrono::milliseconds timeout) {
 }
 
 absl::Status Consumer::Session::Send(v1::ConsumeRequest control) {
-  Lock lock(mutex_);
+  MutexLock lock(mutex_);
   if (ended_) return end_;
   controls_.push_back(std::move(control));
-  WriteNext(std::move(lock));
+  const PendingWrite next = NextWrite();
+  lock.Unlock();
+  next.Send();
   return absl::OkStatus();
 }
 
@@ -109,38 +116,41 @@ absl::Status Consumer::Session::Drain(std::chrono::milliseconds timeout) {
   v1::ConsumeRequest request;
   request.mutable_drain();
   if (absl::Status status = Send(std::move(request)); !status.ok()) return status;
-  Lock lock(mutex_);
+  const MutexLock lock(mutex_);
   // What is on its way is no more than the prefetch, and must be read to get at the answer.
   draining_ = true;
   if (std::exchange(reading_paused_, false)) stream_->StartRead();
-  if (!changed_.wait_for(lock, timeout, [&] { return drained_ || ended_; })) {
+  if (!changed_.WaitFor(mutex_, timeout,
+                        [this]() WARREN_REQUIRES(mutex_) { return drained_ || ended_; })) {
     return TimedOut("the broker didn't drain the consumer", timeout);
   }
   return drained_ ? absl::OkStatus() : end_;
 }
 
 std::optional<v1::Cancelled> Consumer::Session::cancelled() const {
-  Lock lock(mutex_);
+  const MutexLock lock(mutex_);
   return cancelled_;
 }
 
 void Consumer::Session::OnStarted() {
   v1::ConsumeRequest request;
   *request.mutable_subscribe() = options_.subscribe;
-  Lock lock(mutex_);
+  const MutexLock lock(mutex_);
   writing_ = true;
   stream_->StartRead();
   stream_->Write(Encode(request));
 }
 
 void Consumer::Session::OnWritten() {
-  Lock lock(mutex_);
+  MutexLock lock(mutex_);
   writing_ = false;
-  WriteNext(std::move(lock));
+  const PendingWrite next = NextWrite();
+  lock.Unlock();
+  next.Send();
 }
 
-void Consumer::Session::WriteNext(Lock lock) {
-  if (writing_ || ended_ || (in_callback_ && io_->IsCurrent())) return;
+PendingWrite Consumer::Session::NextWrite() {
+  if (writing_ || ended_ || (in_callback_ && io_->IsCurrent())) return {};
   v1::ConsumeRequest request;
   if (!settlements_.empty() || flush_wanted_ > flush_sent_) {
     *request.mutable_settle() = settlements_.Take();
@@ -150,19 +160,17 @@ void Consumer::Session::WriteNext(Lock lock) {
     request = std::move(controls_.front());
     controls_.pop_front();
   } else {
-    return;
+    return {};
   }
   writing_ = true;
-  const std::shared_ptr<BidiStream> stream = stream_;
-  lock.unlock();
-  stream->Write(Encode(request));
+  return {.stream = stream_, .frame = Encode(request)};
 }
 
 void Consumer::Session::OnRead(grpc::ByteBuffer frame) {
   auto arena = MakeArena();
   auto& response = *google::protobuf::Arena::CreateMessage<v1::ConsumeResponse>(arena.get());
   const bool valid = Decode(frame, response);
-  Lock lock(mutex_);
+  MutexLock lock(mutex_);
   reading_paused_ = !options_.on_deliveries && !closing_ && !draining_ &&
                     fetched_.size() >= kMaxFetchedFrames;
   if (!reading_paused_) stream_->StartRead();
@@ -170,18 +178,20 @@ void Consumer::Session::OnRead(grpc::ByteBuffer frame) {
     case v1::ConsumeResponse::kSubscribed:
       subscribed_ = response.subscribed();
       opened_ = true;
-      return changed_.notify_all();
+      return changed_.NotifyAll();
     case v1::ConsumeResponse::kDeliveries:
-      return OnDeliveries(std::move(lock), DeliveryBatch(std::move(arena), response.deliveries()));
+      lock.Unlock();
+      return OnDeliveries(DeliveryBatch(std::move(arena), response.deliveries()));
     case v1::ConsumeResponse::kSettleResults:
-      return OnSettleResults(std::move(lock), response.settle_results());
+      lock.Unlock();
+      return OnSettleResults(response.settle_results());
     case v1::ConsumeResponse::kCancelled:
       cancelled_ = response.cancelled();
       return;
     case v1::ConsumeResponse::kDrained:
       // A stopping broker says so unasked; why the consumer ends comes when it does.
       drained_ = draining_;
-      return changed_.notify_all();
+      return changed_.NotifyAll();
     case v1::ConsumeResponse::FRAME_NOT_SET:
       violation_ = MakeError(absl::StatusCode::kInternal, kProtocol,
                              "the broker sent a frame that this client doesn't understand; is the "
@@ -191,33 +201,37 @@ void Consumer::Session::OnRead(grpc::ByteBuffer frame) {
   }
 }
 
-void Consumer::Session::OnDeliveries(Lock lock, DeliveryBatch batch) {
+void Consumer::Session::OnDeliveries(DeliveryBatch batch) {
+  MutexLock lock(mutex_);
   if (closing_ || batch.size() == 0) return;
   if (!options_.on_deliveries) {
     fetched_.push_back(std::move(batch));
-    return changed_.notify_all();
+    return changed_.NotifyAll();
   }
   in_callback_ = true;
-  lock.unlock();
+  lock.Unlock();
   options_.on_deliveries(owner_, std::move(batch));
-  lock.lock();
+  lock.Lock();
   in_callback_ = false;
-  WriteNext(std::move(lock));
+  const PendingWrite next = NextWrite();
+  lock.Unlock();
+  next.Send();
 }
 
-void Consumer::Session::OnSettleResults(Lock lock, const v1::SettleResults& results) {
+void Consumer::Session::OnSettleResults(const v1::SettleResults& results) {
+  MutexLock lock(mutex_);
   if (!results.failures().empty() && settle_failure_.ok()) {
     settle_failure_ = ToStatus(results.failures(0).error());
   }
   if (results.settle_id() > flush_answered_) flush_answered_ = results.settle_id();
-  changed_.notify_all();
-  lock.unlock();
+  changed_.NotifyAll();
+  lock.Unlock();
   if (!options_.on_settle_failure) return;
   for (const v1::SettleFailure& failure : results.failures()) options_.on_settle_failure(failure);
 }
 
 void Consumer::Session::OnFinished(absl::Status status) {
-  Lock lock(mutex_);
+  MutexLock lock(mutex_);
   stream_.reset();
   reading_paused_ = false;
   ended_ = true;
@@ -232,12 +246,13 @@ void Consumer::Session::OnFinished(absl::Status status) {
   } else {
     end_ = MakeError(absl::StatusCode::kUnavailable, kUnavailable, "the broker ended the stream");
   }
-  changed_.notify_all();
-  lock.unlock();
-  if (options_.on_end) options_.on_end(end_);
-  lock.lock();
+  changed_.NotifyAll();
+  const absl::Status end = end_;
+  lock.Unlock();
+  if (options_.on_end) options_.on_end(end);
+  lock.Lock();
   finished_ = true;
-  changed_.notify_all();
+  changed_.NotifyAll();
 }
 
 }  // namespace warren::client

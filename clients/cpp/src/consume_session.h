@@ -6,16 +6,15 @@
 // thread, without the lock.
 #pragma once
 
-#include <condition_variable>
 #include <deque>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 
 #include "bidi_stream.h"
 #include "io_thread.h"
 #include "settle_buffer.h"
+#include "sync/mutex.h"
 #include "warren/client/consumer.h"
 
 namespace warren::client {
@@ -32,10 +31,12 @@ class Consumer::Session final : public BidiStream::Handler {
   // `add(SettleBuffer&)` puts settlements into the buffer.
   template <typename Add>
   absl::Status Settle(Add add) {
-    Lock lock(mutex_);
+    MutexLock lock(mutex_);
     if (ended_) return end_;
     add(settlements_);
-    WriteNext(std::move(lock));
+    const PendingWrite next = NextWrite();
+    lock.Unlock();
+    next.Send();
     return absl::OkStatus();
   }
   absl::Status Flush(std::chrono::milliseconds timeout);
@@ -46,17 +47,14 @@ class Consumer::Session final : public BidiStream::Handler {
   std::optional<v1::Cancelled> cancelled() const;
 
  private:
-  using Lock = std::unique_lock<std::mutex>;
-
   void OnStarted() override;
   void OnWritten() override;
   void OnRead(grpc::ByteBuffer frame) override;
   void OnFinished(absl::Status status) override;
 
-  // REQUIRE the lock; those that take it by value release it.
-  void WriteNext(Lock lock);
-  void OnDeliveries(Lock lock, DeliveryBatch batch);
-  void OnSettleResults(Lock lock, const v1::SettleResults& results);
+  PendingWrite NextWrite() WARREN_REQUIRES(mutex_);
+  void OnDeliveries(DeliveryBatch batch) WARREN_EXCLUDES(mutex_);
+  void OnSettleResults(const v1::SettleResults& results) WARREN_EXCLUDES(mutex_);
 
   Consumer& owner_;
   const std::shared_ptr<grpc::Channel> channel_;
@@ -64,30 +62,35 @@ class Consumer::Session final : public BidiStream::Handler {
   const ConsumerOptions options_;
   v1::Subscribed subscribed_;  // constant once Open has returned
 
-  mutable std::mutex mutex_;  // guards all below
-  std::condition_variable changed_;
-  bool opened_ = false;
-  bool closing_ = false;
-  bool ended_ = false;     // no stream any more; end_ says why
-  bool finished_ = false;  // ended_, and the last callback has run
-  absl::Status end_;
-  absl::Status violation_;  // why the stream was cancelled by this side
-  std::optional<v1::Cancelled> cancelled_;
+  mutable Mutex mutex_;
+  CondVar changed_;
+  bool opened_ WARREN_GUARDED_BY(mutex_) = false;
+  bool closing_ WARREN_GUARDED_BY(mutex_) = false;
+  // No stream any more; end_ says why.
+  bool ended_ WARREN_GUARDED_BY(mutex_) = false;
+  // ended_, and the last callback has run.
+  bool finished_ WARREN_GUARDED_BY(mutex_) = false;
+  absl::Status end_ WARREN_GUARDED_BY(mutex_);
+  // Why the stream was cancelled by this side.
+  absl::Status violation_ WARREN_GUARDED_BY(mutex_);
+  std::optional<v1::Cancelled> cancelled_ WARREN_GUARDED_BY(mutex_);
 
-  std::deque<DeliveryBatch> fetched_;
-  bool reading_paused_ = false;
-  bool draining_ = false;
-  bool drained_ = false;
+  std::deque<DeliveryBatch> fetched_ WARREN_GUARDED_BY(mutex_);
+  bool reading_paused_ WARREN_GUARDED_BY(mutex_) = false;
+  bool draining_ WARREN_GUARDED_BY(mutex_) = false;
+  bool drained_ WARREN_GUARDED_BY(mutex_) = false;
 
-  std::shared_ptr<BidiStream> stream_;
-  bool writing_ = false;
-  bool in_callback_ = false;
-  SettleBuffer settlements_;
-  std::deque<v1::ConsumeRequest> controls_;
-  uint64_t flush_wanted_ = 0;    // settle_id of the last Flush
-  uint64_t flush_sent_ = 0;      // the last one written
-  uint64_t flush_answered_ = 0;  // the last one answered
-  absl::Status settle_failure_;  // first since the last Flush
+  std::shared_ptr<BidiStream> stream_ WARREN_GUARDED_BY(mutex_);
+  bool writing_ WARREN_GUARDED_BY(mutex_) = false;
+  bool in_callback_ WARREN_GUARDED_BY(mutex_) = false;
+  SettleBuffer settlements_ WARREN_GUARDED_BY(mutex_);
+  std::deque<v1::ConsumeRequest> controls_ WARREN_GUARDED_BY(mutex_);
+  // The settle_id of the last Flush, of the last one written, of the last one answered.
+  uint64_t flush_wanted_ WARREN_GUARDED_BY(mutex_) = 0;
+  uint64_t flush_sent_ WARREN_GUARDED_BY(mutex_) = 0;
+  uint64_t flush_answered_ WARREN_GUARDED_BY(mutex_) = 0;
+  // The first since the last Flush.
+  absl::Status settle_failure_ WARREN_GUARDED_BY(mutex_);
 };
 
 }  // namespace warren::client

@@ -32,24 +32,26 @@ Publisher::Session::Session(const Connection& connection, PublisherOptions optio
 Publisher::Session::~Session() { Close(); }
 
 void Publisher::Session::Close() {
-  Lock lock(mutex_);
+  const MutexLock lock(mutex_);
   closing_ = true;
   if (stream_ != nullptr) stream_->Cancel();
   if (state_ == State::kPausing) alarm_.Cancel();
-  changed_.wait(lock, [this] { return finished_; });
+  changed_.Wait(mutex_, [this]() WARREN_REQUIRES(mutex_) { return finished_; });
 }
 
 absl::Status Publisher::Session::Open() {
-  Lock lock(mutex_);
+  const MutexLock lock(mutex_);
   BeginStream();
-  changed_.wait(lock, [this] { return state_ == State::kOpen || finished_; });
+  changed_.Wait(mutex_, [this]() WARREN_REQUIRES(mutex_) {
+    return state_ == State::kOpen || finished_;
+  });
   return failure_;
 }
 
 absl::StatusOr<uint64_t> Publisher::Session::Publish(const v1::Publication& publication,
                                                      ConfirmCallback callback) {
   const size_t size = publication.ByteSizeLong();
-  Lock lock(mutex_);
+  MutexLock lock(mutex_);
   const size_t body = publication.message().body().size();
   if (body > max_message_bytes_ || size > max_message_bytes_ + kEnvelopeBytes) {
     return MakeError(absl::StatusCode::kResourceExhausted, "MESSAGE_TOO_LARGE",
@@ -63,7 +65,9 @@ absl::StatusOr<uint64_t> Publisher::Session::Publish(const v1::Publication& publ
                            " messages are not confirmed yet; publish later or raise "
                            "max_unconfirmed");
     }
-    room_made_.wait(lock, [this] { return HasRoom() || state_ == State::kFailed; });
+    room_made_.Wait(mutex_, [this]() WARREN_REQUIRES(mutex_) {
+      return HasRoom() || state_ == State::kFailed;
+    });
   }
   if (state_ == State::kFailed) return failure_;
 
@@ -72,14 +76,18 @@ absl::StatusOr<uint64_t> Publisher::Session::Publish(const v1::Publication& publ
   const size_t before = frames_.back().bytes();
   frames_.back().Add(publication, size);
   held_bytes_ += frames_.back().bytes() - before;
-  WriteNext(std::move(lock));
+  const PendingWrite next = NextWrite();
+  lock.Unlock();
+  next.Send();
   return sequence;
 }
 
 absl::Status Publisher::Session::Flush(std::chrono::milliseconds timeout) {
-  Lock lock(mutex_);
+  const MutexLock lock(mutex_);
   const uint64_t target = window_.next();
-  if (!changed_.wait_for(lock, timeout, [&] { return announced_ >= target || finished_; })) {
+  if (!changed_.WaitFor(mutex_, timeout, [this, target]() WARREN_REQUIRES(mutex_) {
+        return announced_ >= target || finished_;
+      })) {
     return MakeError(absl::StatusCode::kDeadlineExceeded, kTimeout,
                      std::to_string(window_.unconfirmed()) + " messages are not confirmed after " +
                          std::to_string(timeout.count()) + " ms");
@@ -88,17 +96,17 @@ absl::Status Publisher::Session::Flush(std::chrono::milliseconds timeout) {
 }
 
 bool Publisher::Session::blocked() const {
-  Lock lock(mutex_);
+  const MutexLock lock(mutex_);
   return blocked_;
 }
 
 size_t Publisher::Session::unconfirmed() const {
-  Lock lock(mutex_);
+  const MutexLock lock(mutex_);
   return window_.unconfirmed();
 }
 
 uint64_t Publisher::Session::resumed_from() const {
-  Lock lock(mutex_);
+  const MutexLock lock(mutex_);
   return resumed_from_;
 }
 
@@ -112,59 +120,52 @@ void Publisher::Session::OnStarted() {
   v1::PublishStreamRequest request;
   request.mutable_open()->set_virtual_host(options_.virtual_host);
   request.mutable_open()->set_producer_id(options_.producer_id);
-  Lock lock(mutex_);
+  const MutexLock lock(mutex_);
   writing_ = true;
   stream_->StartRead();
   stream_->Write(Encode(request));
 }
 
 void Publisher::Session::OnWritten() {
-  Lock lock(mutex_);
+  MutexLock lock(mutex_);
   writing_ = false;
-  WriteNext(std::move(lock));
+  const PendingWrite next = NextWrite();
+  lock.Unlock();
+  next.Send();
 }
 
-void Publisher::Session::WriteNext(Lock lock) {
-  if (state_ != State::kOpen || writing_ || sent_ == frames_.size()) return;
-  const grpc::ByteBuffer buffer = frames_[sent_++].Serialize();
+PendingWrite Publisher::Session::NextWrite() {
+  if (state_ != State::kOpen || writing_ || sent_ == frames_.size()) return {};
   writing_ = true;
-  // Held here, since the stream may end as soon as the lock is free. The write is made without
-  // the lock: it is where the time goes.
-  const std::shared_ptr<BidiStream> stream = stream_;
-  lock.unlock();
-  stream->Write(buffer);
+  return {.stream = stream_, .frame = frames_[sent_++].Serialize()};
 }
 
 void Publisher::Session::OnRead(grpc::ByteBuffer frame) {
   google::protobuf::Arena arena;
   auto& response = *google::protobuf::Arena::CreateMessage<v1::PublishStreamResponse>(&arena);
   const bool valid = Decode(frame, response);
-  Lock lock(mutex_);
+  MutexLock lock(mutex_);
   stream_->StartRead();
   switch (valid ? response.frame_case() : v1::PublishStreamResponse::FRAME_NOT_SET) {
-    case v1::PublishStreamResponse::kOpened:
+    case v1::PublishStreamResponse::kOpened: {
       OnOpened(response.opened());
-      return WriteNext(std::move(lock));
+      const PendingWrite next = NextWrite();
+      lock.Unlock();
+      return next.Send();
+    }
     case v1::PublishStreamResponse::kConfirms: {
-      std::vector<ConfirmWindow::Due> due;
-      for (const auto& confirm : response.confirms().confirms()) {
-        window_.Confirm({.first_sequence = confirm.first_sequence(),
-                         .last_sequence = confirm.last_sequence(),
-                         .outcome = confirm.outcome(),
-                         .error = ToStatus(confirm.error())},
-                        due);
-      }
-      DropConfirmedFrames();
-      return Announce(std::move(lock), due);
+      const News news = Confirm(response.confirms());
+      lock.Unlock();
+      return Announce(news);
     }
     case v1::PublishStreamResponse::kBlocked:
       blocked_ = true;
-      lock.unlock();
+      lock.Unlock();
       if (options_.on_blocked) options_.on_blocked(response.blocked());
       return;
     case v1::PublishStreamResponse::kUnblocked:
       blocked_ = false;
-      lock.unlock();
+      lock.Unlock();
       if (options_.on_unblocked) options_.on_unblocked();
       return;
     case v1::PublishStreamResponse::FRAME_NOT_SET:
@@ -174,6 +175,19 @@ void Publisher::Session::OnRead(grpc::ByteBuffer frame) {
       stream_->Cancel();
       return;
   }
+}
+
+Publisher::Session::News Publisher::Session::Confirm(const v1::PublishConfirms& confirms) {
+  std::vector<ConfirmWindow::Due> due;
+  for (const auto& confirm : confirms.confirms()) {
+    window_.Confirm({.first_sequence = confirm.first_sequence(),
+                     .last_sequence = confirm.last_sequence(),
+                     .outcome = confirm.outcome(),
+                     .error = ToStatus(confirm.error())},
+                    due);
+  }
+  DropConfirmedFrames();
+  return {.due = std::move(due), .base = window_.base()};
 }
 
 void Publisher::Session::OnOpened(const v1::PublishOpened& opened) {
@@ -188,11 +202,11 @@ void Publisher::Session::OnOpened(const v1::PublishOpened& opened) {
   sent_ = 0;
   pause_ = kFirstPause;
   state_ = State::kOpen;
-  changed_.notify_all();
+  changed_.NotifyAll();
 }
 
 void Publisher::Session::OnFinished(absl::Status status) {
-  Lock lock(mutex_);
+  MutexLock lock(mutex_);
   stream_.reset();
   writing_ = false;
   blocked_ = false;
@@ -200,21 +214,26 @@ void Publisher::Session::OnFinished(absl::Status status) {
   if (status.ok()) {
     status = MakeError(absl::StatusCode::kUnavailable, kUnavailable, "the broker ended the stream");
   }
-  if (closing_ || !opened_once_ || !IsTransient(status)) return Fail(std::move(lock), status);
-
-  if (state_ == State::kOpen) broken_since_ = Clock::now();
-  if (Clock::now() - broken_since_ > options_.reconnect_timeout) {
-    return Fail(std::move(lock), status);
-  }
-  std::vector<ConfirmWindow::Due> due;
-  if (options_.producer_id.empty()) LoseSent(due);
-  Pause();
-  Announce(std::move(lock), due);
+  const News news = GoOnOrFail(std::move(status));
+  lock.Unlock();
+  Announce(news);
 }
 
-void Publisher::Session::LoseSent(std::vector<ConfirmWindow::Due>& due) {
+Publisher::Session::News Publisher::Session::GoOnOrFail(absl::Status status) {
+  if (closing_ || !opened_once_ || !IsTransient(status)) return Fail(std::move(status));
+
+  if (state_ == State::kOpen) broken_since_ = Clock::now();
+  if (Clock::now() - broken_since_ > options_.reconnect_timeout) return Fail(std::move(status));
+  News news{.due = {}, .base = window_.base()};
+  if (options_.producer_id.empty()) news = LoseSent();
+  Pause();
+  return news;
+}
+
+Publisher::Session::News Publisher::Session::LoseSent() {
   const uint64_t end = sent_ < frames_.size() ? frames_[sent_].first_sequence() : window_.next();
-  if (end == window_.base()) return;
+  if (end == window_.base()) return {.due = {}, .base = end};
+  std::vector<ConfirmWindow::Due> due;
   window_.Confirm({.first_sequence = window_.base(),
                    .last_sequence = end - 1,
                    .outcome = v1::OUTCOME_UNSPECIFIED,
@@ -223,6 +242,7 @@ void Publisher::Session::LoseSent(std::vector<ConfirmWindow::Due>& due) {
                                       "producer_id to have such messages sent again safely")},
                   due);
   DropConfirmedFrames();
+  return {.due = std::move(due), .base = window_.base()};
 }
 
 void Publisher::Session::Pause() {
@@ -233,12 +253,14 @@ void Publisher::Session::Pause() {
 }
 
 void Publisher::Session::OnAlarm(bool) {
-  Lock lock(mutex_);
+  MutexLock lock(mutex_);
   if (!closing_) return BeginStream();
-  Fail(std::move(lock), absl::OkStatus());
+  const News news = Fail(absl::OkStatus());
+  lock.Unlock();
+  Announce(news);
 }
 
-void Publisher::Session::Fail(Lock lock, absl::Status status) {
+Publisher::Session::News Publisher::Session::Fail(absl::Status status) {
   state_ = State::kFailed;
   failure_ = closing_ ? MakeError(absl::StatusCode::kCancelled, kClosed, "the publisher was closed")
                       : std::move(status);
@@ -249,7 +271,7 @@ void Publisher::Session::Fail(Lock lock, absl::Status status) {
                    .error = failure_},
                   due);
   frames_.clear();
-  Announce(std::move(lock), due);
+  return {.due = std::move(due), .base = window_.base()};
 }
 
 bool Publisher::Session::HasRoom() const {
@@ -265,10 +287,8 @@ void Publisher::Session::DropConfirmedFrames() {
   }
 }
 
-void Publisher::Session::Announce(Lock lock, const std::vector<ConfirmWindow::Due>& due) {
-  const uint64_t base = window_.base();
-  lock.unlock();
-  for (const ConfirmWindow::Due& run : due) {
+void Publisher::Session::Announce(const News& news) {
+  for (const ConfirmWindow::Due& run : news.due) {
     if (options_.on_confirm) options_.on_confirm(run.range);
     for (size_t i = 0; i < run.callbacks.size(); ++i) {
       Confirmation one = run.range;
@@ -276,16 +296,16 @@ void Publisher::Session::Announce(Lock lock, const std::vector<ConfirmWindow::Du
       run.callbacks[i](one);
     }
   }
-  lock.lock();
-  announced_ = base;
+  const MutexLock lock(mutex_);
+  announced_ = news.base;
   if (state_ == State::kFailed) finished_ = true;
-  changed_.notify_all();
+  changed_.NotifyAll();
   // Waking a publisher for each freed place would make it send small frames, and costs more than
   // the place is worth; so wait until a quarter of the window is free.
   const bool worth_waking =
       window_.unconfirmed() <= options_.max_unconfirmed - options_.max_unconfirmed / 4 &&
       held_bytes_ <= options_.max_unconfirmed_bytes - options_.max_unconfirmed_bytes / 4;
-  if (worth_waking || finished_) room_made_.notify_all();
+  if (worth_waking || finished_) room_made_.NotifyAll();
 }
 
 }  // namespace warren::client

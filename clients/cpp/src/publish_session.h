@@ -11,16 +11,15 @@
 
 #include <grpcpp/alarm.h>
 
-#include <condition_variable>
 #include <deque>
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include "bidi_stream.h"
 #include "confirm_window.h"
 #include "io_thread.h"
 #include "publish_frame.h"
+#include "sync/mutex.h"
 #include "warren/client/publisher.h"
 
 namespace warren::client {
@@ -40,7 +39,6 @@ class Publisher::Session final : public BidiStream::Handler {
   uint64_t resumed_from() const;
 
  private:
-  using Lock = std::unique_lock<std::mutex>;
   using Clock = std::chrono::steady_clock;
 
   enum class State {
@@ -56,47 +54,60 @@ class Publisher::Session final : public BidiStream::Handler {
   void OnFinished(absl::Status status) override;
   void OnAlarm(bool fired);
 
-  // All REQUIRE the lock; those that take it by value release it.
-  void BeginStream();
-  void WriteNext(Lock lock);
-  void OnOpened(const v1::PublishOpened& opened);
-  bool HasRoom() const;
-  void DropConfirmedFrames();
-  void LoseSent(std::vector<ConfirmWindow::Due>& due);
-  void Pause();
-  void Fail(Lock lock, absl::Status status);
-  // Runs the callbacks, then lets Flush and waiting publishers see what is confirmed.
-  void Announce(Lock lock, const std::vector<ConfirmWindow::Due>& due);
+  // What is to be announced once the lock is free.
+  struct News {
+    std::vector<ConfirmWindow::Due> due;
+    uint64_t base;  // all sequences below it are confirmed
+  };
+
+  void BeginStream() WARREN_REQUIRES(mutex_);
+  PendingWrite NextWrite() WARREN_REQUIRES(mutex_);
+  void OnOpened(const v1::PublishOpened& opened) WARREN_REQUIRES(mutex_);
+  bool HasRoom() const WARREN_REQUIRES(mutex_);
+  void DropConfirmedFrames() WARREN_REQUIRES(mutex_);
+  News Confirm(const v1::PublishConfirms& confirms) WARREN_REQUIRES(mutex_);
+  News LoseSent() WARREN_REQUIRES(mutex_);
+  void Pause() WARREN_REQUIRES(mutex_);
+  // The stream ended with `status`: a pause and another one, or the end.
+  News GoOnOrFail(absl::Status status) WARREN_REQUIRES(mutex_);
+  News Fail(absl::Status status) WARREN_REQUIRES(mutex_);
+  // Runs the callbacks, then lets Flush and waiting publishers see what is confirmed. On the I/O
+  // thread, in the order in which the news came up.
+  void Announce(const News& news) WARREN_EXCLUDES(mutex_);
 
   const std::shared_ptr<grpc::Channel> channel_;
   const std::shared_ptr<IoThread> io_;
   const PublisherOptions options_;
   MemberTag<Session, &Session::OnAlarm> alarm_tag_{this};
 
-  mutable std::mutex mutex_;  // guards all below
-  std::condition_variable changed_;    // state_, announced_
-  std::condition_variable room_made_;  // for publishers that wait
-  State state_ = State::kOpening;
-  absl::Status failure_;       // once kFailed
-  absl::Status violation_;     // why the stream was cancelled by this side
-  bool finished_ = false;      // kFailed, and the last callback has run
-  bool closing_ = false;
-  bool opened_once_ = false;
-  bool blocked_ = false;
-  uint64_t resumed_from_ = 0;
-  uint64_t max_message_bytes_ = 0;
+  mutable Mutex mutex_;
+  CondVar changed_;    // state_, announced_
+  CondVar room_made_;  // for publishers that wait
+  State state_ WARREN_GUARDED_BY(mutex_) = State::kOpening;
+  // Once kFailed.
+  absl::Status failure_ WARREN_GUARDED_BY(mutex_);
+  // Why the stream was cancelled by this side.
+  absl::Status violation_ WARREN_GUARDED_BY(mutex_);
+  // kFailed, and the last callback has run.
+  bool finished_ WARREN_GUARDED_BY(mutex_) = false;
+  bool closing_ WARREN_GUARDED_BY(mutex_) = false;
+  bool opened_once_ WARREN_GUARDED_BY(mutex_) = false;
+  bool blocked_ WARREN_GUARDED_BY(mutex_) = false;
+  uint64_t resumed_from_ WARREN_GUARDED_BY(mutex_) = 0;
+  uint64_t max_message_bytes_ WARREN_GUARDED_BY(mutex_) = 0;
 
-  ConfirmWindow window_{1};
-  uint64_t announced_ = 1;  // callbacks of all sequences below it have run
-  std::deque<PublishFrame> frames_;
-  size_t sent_ = 0;
-  size_t held_bytes_ = 0;
+  ConfirmWindow window_ WARREN_GUARDED_BY(mutex_){1};
+  // Callbacks of all sequences below it have run.
+  uint64_t announced_ WARREN_GUARDED_BY(mutex_) = 1;
+  std::deque<PublishFrame> frames_ WARREN_GUARDED_BY(mutex_);
+  size_t sent_ WARREN_GUARDED_BY(mutex_) = 0;
+  size_t held_bytes_ WARREN_GUARDED_BY(mutex_) = 0;
 
-  std::shared_ptr<BidiStream> stream_;
-  bool writing_ = false;
-  grpc::Alarm alarm_;
-  std::chrono::milliseconds pause_{0};
-  Clock::time_point broken_since_;
+  std::shared_ptr<BidiStream> stream_ WARREN_GUARDED_BY(mutex_);
+  bool writing_ WARREN_GUARDED_BY(mutex_) = false;
+  grpc::Alarm alarm_ WARREN_GUARDED_BY(mutex_);
+  std::chrono::milliseconds pause_ WARREN_GUARDED_BY(mutex_){0};
+  Clock::time_point broken_since_ WARREN_GUARDED_BY(mutex_);
 };
 
 }  // namespace warren::client
