@@ -8,6 +8,7 @@ BUILD  := build
 VENV   := $(BUILD)/venv
 # Debian's own: another python3 that comes first in PATH may lack venv or be too old.
 PYTHON := /usr/bin/python3
+export UBSAN_OPTIONS ?= print_stacktrace=1
 JOBS   ?= $(shell nproc)
 # One line that moves on a terminal, errors alone elsewhere.
 NINJA  := ninja -j$(JOBS) $(shell test -t 1 || echo --quiet)
@@ -26,10 +27,13 @@ run: build ## Build and start the broker: gRPC on 127.0.0.1:7171, HTTP on 127.0.
 	@exec $(BUILD)/bin/warren $(ARGS)
 
 .PHONY: test
-test: test-tools ## Build everything and run every test; the last line is `N passed, N failed`.
+test: test-tools $(BUILD)-asan/build.ninja $(BUILD)-tsan/build.ninja ## Build everything and run every test, those of core, storage and hostile clients under sanitizers, too; the last line is `N passed, N failed`.
 	@echo "building everything, $(JOBS) at a time"
 	@$(NINJA) -C $(BUILD)
-	@$(VENV)/bin/python tests/report/run.py --build $(BUILD) --jobs $(JOBS)
+	@echo "building what runs under sanitizers, $(JOBS) at a time"
+	@$(NINJA) -C $(BUILD)-asan tests_under_asan warren
+	@$(NINJA) -C $(BUILD)-tsan tests_under_tsan
+	@$(VENV)/bin/python tests/report/run.py --build $(BUILD) --jobs $(JOBS) --sanitizers asan tsan
 
 .PHONY: build
 build: $(BUILD)/build.ninja ## Build build/bin/warren and build/bin/warrenctl.
@@ -66,14 +70,13 @@ compare: dependencies compare-dependencies ## Measure Warren, RabbitMQ and other
 	@$(PYTHON) tests/bench/compare.py --build $(BUILD) --repeats $(or $(REPEATS),3) $(ARGS)
 
 .PHONY: asan
-asan: dependencies ## Run the C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer (long).
-	@cmake --preset asan >/dev/null
+asan: test-tools $(BUILD)-asan/build.ninja ## Run all C++ tests, hostile clients and the Python client's tests under AddressSanitizer and UndefinedBehaviorSanitizer (long).
 	@$(NINJA) -C $(BUILD)-asan
 	@ctest --preset asan -j$(JOBS)
+	@WARREN_BINARY=$(abspath $(BUILD))-asan/bin/warren $(VENV)/bin/pytest -q tests/hostile tests/python $(ARGS)
 
 .PHONY: tsan
-tsan: dependencies ## Run the tests of core and storage under ThreadSanitizer (long).
-	@cmake --preset tsan >/dev/null
+tsan: dependencies $(BUILD)-tsan/build.ninja ## Run the tests of all that needs no gRPC under ThreadSanitizer (long).
 	@$(NINJA) -C $(BUILD)-tsan
 	@ctest --preset tsan -j$(JOBS)
 
@@ -90,6 +93,9 @@ dependencies:
 $(BUILD)/build.ninja: CMakePresets.json | dependencies
 	@CMAKE_CXX_COMPILER_LAUNCHER=$$(command -v ccache || true) \
 	  cmake --preset release -DWARREN_WERROR=$(WERROR) >/dev/null
+
+$(BUILD)-%/build.ninja: CMakePresets.json | dependencies
+	@CMAKE_CXX_COMPILER_LAUNCHER=$$(command -v ccache || true) cmake --preset $* >/dev/null
 
 .PHONY: test-tools
 test-tools: test-dependencies $(BUILD)/build.ninja $(VENV)/.installed $(BUILD)/node/.buf-$(BUF_VERSION)

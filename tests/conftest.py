@@ -112,10 +112,11 @@ def new_broker(
         return made[-1]
 
     yield make
-    for broker in made:
-        if request.session.testsfailed > failed:
-            print(broker.logs())
-        broker.stop()
+    with ExitStack() as stack:  # goes on if one fails at its end
+        for broker in made:
+            if request.session.testsfailed > failed:
+                print(broker.logs())
+            stack.callback(broker.stop)
 
 
 def skip_without(storage: str) -> None:

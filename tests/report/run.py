@@ -1,7 +1,8 @@
 """Runs every test runner, one after the other, and sums up what really ran.
 
 Each runner writes a JUnit file and a log into BUILD/results; a failed test is shown with what it
-said, a skipped one with its reason. The last line is `N passed, N failed`. The exit status is 1 if
+said, a skipped one with its reason. A test that a sanitizer watches bears its name, in brackets,
+and counts by itself. The last line is `N passed, N failed`. The exit status is 1 if
 a test failed, a runner broke, or nothing ran at all.
 
 The repository's own checks run last, since one of them reads the results of all the others.
@@ -32,19 +33,35 @@ LINES_SHOWN = 60  # of what a failed test said
 class Runner:
     name: str
     command: list[str]
+    suffix: str = ""  # of its tests' names
+    environment: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
-def runners(build: pathlib.Path, results: pathlib.Path, jobs: int) -> list[Runner]:
-    def pytest(name: str, *arguments: str) -> Runner:
+def runners(build: pathlib.Path, results: pathlib.Path, jobs: int,
+            sanitizers: list[str]) -> list[Runner]:
+    def ctest(name: str, *arguments: str, suffix: str = "") -> Runner:
+        return Runner(name, ["ctest", *arguments, "--parallel", f"{jobs}", "--no-tests=error",
+                             "--output-on-failure", "--output-junit", f"{results}/{name}.xml"],
+                      suffix)
+
+    def pytest(name: str, *arguments: str, suffix: str = "",
+               binary: pathlib.Path = build / "bin" / "warren") -> Runner:
         return Runner(name, [sys.executable, "-m", "pytest", "-q", "--tb=short",
-                             f"--junitxml={results}/{name}.xml", *arguments])
+                             f"--junitxml={results}/{name}.xml", *arguments],
+                      suffix, {"WARREN_BINARY": f"{binary}"})
+
+    def sanitized(name: str) -> list[Runner]:
+        watched = [ctest(name, "--preset", name, "--label-regex", name, suffix=f"[{name}]")]
+        if name == "asan":  # the others' builds have no broker
+            watched.append(pytest("asan-hostile", "tests/hostile", suffix="[asan]",
+                                  binary=ROOT / "build-asan" / "bin" / "warren"))
+        return watched
 
     folders = [folder for folder in PYTEST_FOLDERS if (ROOT / folder).is_dir()]
     return [
-        Runner("ctest", ["ctest", "--test-dir", f"{build}", "--parallel", f"{jobs}",
-                         "--no-tests=error", "--output-on-failure",
-                         "--output-junit", f"{results}/ctest.xml"]),
+        ctest("ctest", "--test-dir", f"{build}"),
         pytest("pytest", *folders),
+        *(runner for name in sanitizers for runner in sanitized(name)),
         pytest("checks", "tests/checks", f"--build={build}", f"--results={results}"),
     ]
 
@@ -54,14 +71,15 @@ def run(runner: Runner, results: pathlib.Path) -> list[junit.Result]:
     log = results / f"{runner.name}.log"
     with log.open("wb") as output:
         status = subprocess.run(runner.command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output,
-                                stderr=subprocess.STDOUT, check=False).returncode
+                                stderr=subprocess.STDOUT, check=False,
+                                env={**os.environ, **runner.environment}).returncode
     try:
         found = junit.read(results / f"{runner.name}.xml")
     except (OSError, ElementTree.ParseError) as error:
         found = [_broken(runner, f"exit status {status} and no results: {error}", log)]
     if status != 0 and all(result.outcome != junit.Outcome.FAILED for result in found):
         found.append(_broken(runner, f"exit status {status} although no test failed", log))
-    return found
+    return [dataclasses.replace(result, name=result.name + runner.suffix) for result in found]
 
 
 def _broken(runner: Runner, what: str, log: pathlib.Path) -> junit.Result:
@@ -92,15 +110,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", type=pathlib.Path, required=True, help="the build folder")
     parser.add_argument("--jobs", type=int, default=2, help="C++ tests at a time")
+    parser.add_argument("--sanitizers", nargs="*", default=[], metavar="PRESET",
+                        help="presets, as asan and tsan, whose builds are tested as well: the tests with "
+                             "that label")
     arguments = parser.parse_args()
     build = arguments.build.resolve()
     results = build / "results"
     shutil.rmtree(results, ignore_errors=True)
     results.mkdir(parents=True)
-    os.environ["WARREN_BINARY"] = str(build / "bin" / "warren")  # what the tests start
 
     total: list[junit.Result] = []
-    for runner in runners(build, results, arguments.jobs):
+    for runner in runners(build, results, arguments.jobs, arguments.sanitizers):
         print(f"{runner.name}: running, log in {os.path.relpath(results)}/{runner.name}.log",
               flush=True)
         started = time.monotonic()

@@ -70,6 +70,14 @@ def test_a_runner_that_breaks_is_a_failure(tmp_path, script):
     assert found[0].name == "r itself"
 
 
+def test_what_a_sanitizer_watched_bears_its_name(tmp_path):
+    runner = run.Runner("asan", ["bash", "-c", "exit 8"], "[asan]")
+    (tmp_path / "asan.xml").write_text(CTEST)
+    found = run.run(runner, tmp_path)
+    assert [result.name for result in found][:2] == ["Queue.KeepsOrder[asan]", "Queue.Fails[asan]"]
+    assert run.summary(found) == "1 passed, 3 failed"
+
+
 def test_the_summary_counts_what_ran(tmp_path):
     (tmp_path / "a.xml").write_text(CTEST)
     (tmp_path / "b.xml").write_text(PYTEST)

@@ -6,7 +6,8 @@
         broker.restart()    # on the same port, with the same store
 
 The binary is $WARREN_BINARY, or build/bin/warren. It listens on ports that the system chooses; a
-restart uses those of the first start, so that clients find it again.
+restart uses those of the first start, so that clients find it again. If the binary was built with
+a sanitizer, what that finds fails the test when the broker ends.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from pathlib import Path
 from typing import Optional
 
 ROOT = Path(__file__).resolve().parents[2]
+# What AddressSanitizer, its search for leaks, ThreadSanitizer and UndefinedBehaviorSanitizer say.
+FINDING = re.compile(r"(ERROR|WARNING): (Address|Leak|Thread)Sanitizer|: runtime error: ")
 READY = re.compile(r"listening on .*?grpc=(\S+?),?\s+http=(\S+?),?(?:\s|$)")
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 30.0
@@ -72,6 +75,7 @@ class WarrenProcess:
         self._reader: Optional[threading.Thread] = None
         self._ready = threading.Event()
         self._said = threading.Event()  # a line came
+        self._lines_before = 0  # of output, when this run began
 
     @property
     def pid(self) -> int:
@@ -118,6 +122,7 @@ class WarrenProcess:
         assert not self.running, "the broker is running already"
         self.directory.mkdir(parents=True, exist_ok=True)
         self._ready.clear()
+        self._lines_before = len(self.output)
         self._process = subprocess.Popen(
             self.command,
             cwd=self.directory,
@@ -211,6 +216,9 @@ class WarrenProcess:
         if self._reader is not None:
             self._reader.join()
         self._process = None
+        found = [line for line in self.output[self._lines_before :] if FINDING.search(line)]
+        if found:
+            raise AssertionError(f"in the broker: {found[0]}\n{self.logs()}")
         return status
 
     def __enter__(self) -> WarrenProcess:
