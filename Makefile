@@ -80,6 +80,13 @@ tsan: dependencies $(BUILD)-tsan/build.ninja ## Run the tests of all that needs 
 	@$(NINJA) -C $(BUILD)-tsan
 	@ctest --preset tsan -j$(JOBS)
 
+.PHONY: coverage
+coverage: test-dependencies $(BUILD)-coverage/build.ninja ## Measure which lines and branches of core and storage the C++ tests reach; the report is in build-coverage/coverage.
+	@$(NINJA) -C $(BUILD)-coverage
+	@find $(BUILD)-coverage -name '*.gcda' -delete
+	@ctest --preset coverage -j$(JOBS) --progress
+	@$(PYTHON) tests/report/coverage.py --build $(BUILD)-coverage --jobs $(JOBS)
+
 .PHONY: clean
 clean: ## Remove all that was built. Data stays.
 	@rm -rf $(BUILD) $(BUILD)-*

@@ -4,8 +4,8 @@ import re
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s#]+)(?:#[^)]*)?\)")
 CODE_SPAN = re.compile(r"`([^`\n]+)`")
-FOLDERS = ("proto", "storage", "server", "clients", "tools", "tests", "examples", "deploy", "docs",
-           "helm")
+FOLDERS = ("proto", "sync", "storage", "server", "clients", "tools", "tests", "examples", "deploy",
+           "docs", "helm")
 PATH = re.compile(rf"(?:{'|'.join(FOLDERS)})(?:/[\w.-]+)+/?")
 
 

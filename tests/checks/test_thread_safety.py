@@ -105,5 +105,6 @@ def test_the_analysis_finds_what_it_is_for(root, preset, tmp_path, body, complai
 
 
 def test_a_user_through_a_header_is_found():
-    texts = {"a.h": '#include "sync/mutex.h"\n', "b.cc": '#include "a.h"\n', "c.cc": "#include <a.h>"}
+    texts = {"a.h": '#include "sync/mutex.h"\n', "b.cc": '#include "a.h"\n',
+             "c.cc": '#include "d.h"\n'}
     assert users(texts, "sync/mutex.h") == {"a.h", "b.cc"}

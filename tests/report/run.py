@@ -111,8 +111,7 @@ def main() -> int:
     parser.add_argument("--build", type=pathlib.Path, required=True, help="the build folder")
     parser.add_argument("--jobs", type=int, default=2, help="C++ tests at a time")
     parser.add_argument("--sanitizers", nargs="*", default=[], metavar="PRESET",
-                        help="presets, as asan and tsan, whose builds are tested as well: the tests with "
-                             "that label")
+                        help="presets, as asan: the tests of that label run in that build, too")
     arguments = parser.parse_args()
     build = arguments.build.resolve()
     results = build / "results"
