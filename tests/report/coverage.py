@@ -30,8 +30,7 @@ def measure(build: pathlib.Path, jobs: int) -> None:
          f"--object-directory={build}", "--exclude-throw-branches",
          "--exclude-unreachable-branches", f"--html-details={folder}/index.html",
          f"--json={folder}/coverage.json", f"--json-summary={folder}/summary.json",
-         f"--output={folder}/table.txt", "-j", f"{jobs}",
-         str(build)],
+         "-j", f"{jobs}", str(build)],
         cwd=ROOT, check=True)
 
 
