@@ -24,6 +24,7 @@ import struct
 import tempfile
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Optional, Union
 
@@ -134,6 +135,7 @@ class Connection:
         self._released.set()
 
     def _pass(self, data: bytes, from_client: bool) -> bool:
+        self._proxy.lag()
         allowed = self._proxy.allowance(len(data))
         if allowed is not None:
             target = self._server if from_client else self._client
@@ -226,6 +228,7 @@ class PostgresProxy:
         self._under_way = False  # armed, and not cut yet
         self._refuse_after = False
         self._bytes: Optional[int] = None  # until Cut.BYTE
+        self._lag_s = 0.0
         self._commits = 0
         self._refusing = False
         self._late: set[Connection] = set()
@@ -268,6 +271,15 @@ class PostgresProxy:
     def thaw(self) -> None:
         """The end of Cut.HANG: everything is passed on, late."""
         self._moving.set()
+
+    @contextmanager
+    def slowed(self, seconds: float) -> Iterator[None]:
+        """All that is passed on while the block runs is so much later, in either direction."""
+        self._lag_s = seconds
+        try:
+            yield
+        finally:
+            self._lag_s = 0.0
 
     def wait_connected(self, timeout: float) -> bool:
         """Whether a client is there."""
@@ -330,6 +342,11 @@ class PostgresProxy:
     def wait_thawed(self) -> None:
         """Returns at once unless all hangs."""
         self._moving.wait()
+
+    def lag(self) -> None:
+        """Returns at once unless all is slow."""
+        if self._lag_s:
+            threading.Event().wait(self._lag_s)
 
     def allowance(self, size: int) -> Optional[int]:
         """How many of these bytes may pass before the cut; None: all, and no cut."""

@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # What AddressSanitizer, its search for leaks, ThreadSanitizer and UndefinedBehaviorSanitizer say.
 FINDING = re.compile(r"(ERROR|WARNING): (Address|Leak|Thread)Sanitizer|: runtime error: ")
 READY = re.compile(r"listening on .*?grpc=(\S+?),?\s+http=(\S+?),?(?:\s|$)")
+STANDS_BY = "waiting for the lease"  # that another broker has
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 30.0
 
@@ -134,6 +135,13 @@ class WarrenProcess:
         )
         self._reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
         self._reader.start()
+
+    def stand_by(self, timeout: float = START_TIMEOUT_S) -> WarrenProcess:
+        """Starts the broker beside one with the same store; returns once it waits for that one."""
+        lines = len(self.output)
+        self.launch()
+        self.wait_output(STANDS_BY, timeout, after=lines)
+        return self
 
     @property
     def ready(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import struct
 import subprocess
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,7 @@ from postgres_proxy import Cut, Messages, PostgresProxy
 from postgres_server import PostgresServer, bin_directory
 
 TIMEOUT_S = 30.0
+LAG_S = 0.05
 COPY = "BEGIN; COPY t FROM STDIN; COPY t FROM STDIN; INSERT INTO t VALUES (3); COMMIT"
 PLAIN = "BEGIN; INSERT INTO t VALUES (1), (2), (3); COMMIT"
 # As the journal writes: one query of several statements is one transaction.
@@ -105,6 +107,14 @@ def test_a_refusing_proxy_looks_like_a_database_that_is_away(postgres, proxy, da
     assert not run(proxy.url(database), PLAIN)
     proxy.accept()
     assert run(proxy.url(database), PLAIN)
+
+
+def test_a_slow_proxy_passes_all_later(postgres, proxy, database) -> None:
+    with proxy.slowed(LAG_S):
+        began = time.monotonic()
+        assert run(proxy.url(database), COPY)
+    assert time.monotonic() - began >= 4 * LAG_S, "greeting, query, answer and farewell at least"
+    assert rows(postgres, database) == [1, 2, 3]
 
 
 def test_messages_are_found_however_the_stream_is_cut() -> None:

@@ -19,13 +19,12 @@ import pytest
 import warren
 from postgres_proxy import Cut, PostgresProxy
 from postgres_server import PostgresServer
-from warren_process import WarrenProcess
+from warren_process import STANDS_BY, WarrenProcess
 
 LEASE_S = 2.0
 SLACK_S = 20.0  # on a slow and busy machine
 HAND_OVER_S = 2.0
 GIVE_UP_S = 3.0  # a client that finds no broker
-WAITING = "waiting for the lease"
 QUEUE = "q"
 
 LEASE = f"--lease={LEASE_S * 1000:.0f}ms"
@@ -51,14 +50,7 @@ def first(new_broker: NewBroker, url: str) -> WarrenProcess:
 @pytest.fixture
 def second(new_broker: NewBroker, url: str, first: WarrenProcess) -> WarrenProcess:
     """Stands by."""
-    return stand_by(new_broker(url, LEASE, "--drain-timeout=0s"))
-
-
-def stand_by(broker: WarrenProcess) -> WarrenProcess:
-    """Starts it, beside one that has the lease."""
-    broker.launch()
-    broker.wait_output(WAITING)
-    return broker
+    return new_broker(url, LEASE, "--drain-timeout=0s").stand_by()
 
 
 def serve_one_message(broker: WarrenProcess) -> WarrenProcess:
@@ -93,7 +85,7 @@ def test_the_second_waits_and_names_who_has_the_lease(
     first: WarrenProcess, second: WarrenProcess
 ) -> None:
     assert not second.ready
-    assert str(first.pid) in second.wait_output(WAITING)
+    assert str(first.pid) in second.wait_output(STANDS_BY)
     # It neither goes nor serves for as long as the first renews the lease: three of its times.
     assert not second.wait_ready(3 * LEASE_S)
     assert second.running and first.running
@@ -181,7 +173,7 @@ def test_a_broker_of_another_machine_is_given_the_time_of_its_lease(
     if (tried := subprocess.run([*away, "true"], capture_output=True, check=False)).returncode:
         pytest.skip(f"unshare takes root: {tried.stderr.decode().strip()}")
     first = serve_one_message(new_broker(url, LEASE, prefix=away))
-    second = stand_by(new_broker(url, LEASE))
+    second = new_broker(url, LEASE).stand_by()
     first.kill()
     assert second.wait_ready(LEASE_S + SLACK_S), second.logs()
     assert bodies(second) == [1]
@@ -205,10 +197,7 @@ def test_two_that_hand_over_again_and_again_lose_nothing(
         else:
             serving.kill()
         assert waiting.wait_ready(SLACK_S), waiting.logs()
-        lines = len(serving.output)
-        serving.launch()
-        serving.wait_output(WAITING, SLACK_S, after=lines)
-        serving, waiting = waiting, serving
+        serving, waiting = waiting, serving.stand_by(SLACK_S)
     assert bodies(serving) == list(range(expected))
 
 
@@ -218,7 +207,7 @@ def test_the_second_stays_while_the_database_restarts(new_broker: NewBroker) -> 
         url = server.create_database()
         first = serve_one_message(new_broker(url, LEASE))
         with warren.connect(first.grpc, timeout=60) as connection:
-            second = stand_by(new_broker(url, LEASE))
+            second = new_broker(url, LEASE).stand_by()
             server.kill()
             server.start()
             connection.publish("", QUEUE, b"2")
