@@ -1,9 +1,13 @@
 """The client while its broker is killed, stopped and restarted."""
 
+import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
+import grpc
 import pytest
 import warren
+import warren.aio
 
 
 @pytest.fixture
@@ -142,3 +146,29 @@ def test_giving_up_fails_what_is_unconfirmed(broker, connection, name):
     with pytest.raises(warren.Unavailable):
         consumer.get(30)
     publisher.close(flush=False)
+
+
+@pytest.mark.parametrize("flavour", ["sync", "async"])
+@pytest.mark.parametrize("code", [grpc.StatusCode.CANCELLED, grpc.StatusCode.INTERNAL])
+def test_a_call_that_a_stopping_broker_ends_is_unavailable(flavour, code):
+    """A server that stops ends the calls that it has with CANCELLED, by gRPC itself."""
+
+    class Ending(grpc.GenericRpcHandler):
+        def service(self, _):
+            return grpc.unary_unary_rpc_method_handler(lambda _, context: context.abort(code, ""))
+
+    async def get_async(target):
+        async with warren.aio.connect(target) as connection:
+            await connection.get("q")
+
+    server = grpc.server(ThreadPoolExecutor(1), handlers=[Ending()])
+    target = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    server.start()
+    with pytest.raises(warren.Unavailable, match="before the answer") as raised:
+        if flavour == "async":
+            asyncio.run(get_async(target))
+        else:
+            with warren.connect(target) as connection:
+                connection.get("q")
+    server.stop(None)
+    assert raised.value.reason == "ANSWER_LOST"

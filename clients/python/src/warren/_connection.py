@@ -345,7 +345,7 @@ class Connection:
                     wait_for_ready=True,
                 )
             except grpc.RpcError as error:
-                last = from_rpc_error(error)
+                last = _rpc.as_lost(from_rpc_error(error))
             except ValueError as error:  # grpc's way to say that the channel was closed meanwhile
                 raise Closed("the connection is closed") from error
             if not repeat or not _rpc.once_more(last):

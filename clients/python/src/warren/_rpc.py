@@ -103,6 +103,18 @@ def once_more(error: WarrenError) -> bool:
     return error.code in TRANSIENT and error.code != grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
+def as_lost(error: WarrenError) -> WarrenError:
+    """What grpc itself answers when a connection ends under a call, as Unavailable.
+
+    With a reason it is the broker's word, and stays what it is.
+    """
+    ends = (grpc.StatusCode.CANCELLED, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN)
+    if error.reason or error.code not in ends:
+        return error
+    message = f"the connection ended before the answer: {error.message}"
+    return Unavailable(message, reason="ANSWER_LOST")
+
+
 def unreachable(target: str, seconds: float, last: Optional[WarrenError]) -> Unavailable:
     """The error for a broker that did not answer in time."""
     why = f": {last.message}" if last is not None and last.message else ""

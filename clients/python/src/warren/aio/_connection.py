@@ -309,7 +309,7 @@ class Connection:
                     wait_for_ready=True,
                 )
             except grpc.RpcError as error:
-                last = from_rpc_error(error)
+                last = _rpc.as_lost(from_rpc_error(error))
             except grpc.aio.UsageError as error:  # the channel was closed meanwhile
                 raise Closed("the connection is closed") from error
             if not repeat or not _rpc.once_more(last):
