@@ -53,9 +53,9 @@ prove prove-backlog prove-space: build test-tools
 	@WARREN_BINARY=$(abspath $(BUILD))/bin/warren $(VENV)/bin/pytest -q -s $(PROOFS) --full $(ARGS)
 
 .PHONY: torture
-torture: export ROUNDS ?= 20
-torture: build test-tools ## Kill broker, database and their connection under load, each 20 times, and look for losses; FAULT=…, STORAGE=…, ROUNDS=…, MINUTES=…, SEED=….
-	@WARREN_BINARY=$(abspath $(BUILD))/bin/warren $(VENV)/bin/pytest -q -s tests/torture $(ARGS)
+torture: export ROUNDS ?= $(if $(MINUTES),,20)
+torture: build test-tools ## Kill, stop, cut, slow and fill up all there is under load, and look for losses: 20 rounds of each kind, or MINUTES=… of the mixture; FAULT=…, STORAGE=…, ROUNDS=…, SEED=….
+	@WARREN_BINARY=$(abspath $(BUILD))/bin/warren $(VENV)/bin/pytest -q -s tests/torture/test_torture.py $(ARGS)
 
 .PHONY: bench-recovery
 bench-recovery: build test-tools ## Measure the start on an empty store and after a crash with 1,000,000 messages in it; STORAGE=….

@@ -5,104 +5,77 @@ judged at once are; whether something was lost shows in `balance`, once all queu
 
 The promises:
 1. Nothing confirmed and persistent is lost: each queue that it was for delivered it, and it was
-   acknowledged there, or rejected there and then acknowledged where dead letters go.
-2. What was settled for good, and the settlement answered, never comes back.
+   acknowledged there, or where that queue's dead letters go. A queue that drops what is too much
+   may have dropped it. One whose consumers settle by being sent to may have lost what was on its
+   way when a connection broke.
+2. What was settled for good, and the settlement answered, never comes back, nor as a dead letter.
 3. A message comes a second time from a queue only if it is flagged `redelivered`. One exception, by
    design: messages are delivered before they are durable. If a crash takes one, its publisher, who
    had no confirm, sends it again, and it comes as a new one. The same holds for a dead letter whose
-   rejection was not answered. So each crash excuses one such repeat of what was pending then.
-4. What isn't flagged comes, within one stream, in the order in which its producer sent it.
-5. Nothing comes that was not sent, nor what the broker said that it refused.
+   cause was not durable. So each crash excuses one such repeat of what was pending then.
+4. What isn't flagged comes, within one stream, in the order in which its producer sent it (within
+   one priority).
+5. Nothing comes that was not sent, nor what the broker said that it refused, nor before it is due;
+   no dead letter comes without a cause.
 6. A transaction is in all of its queues or in none, and settles its deliveries just then.
+7. "Duplicate" is what the broker answers if, and only if, it has the message: at once for an id
+   that was confirmed before; for a first attempt only if a connection broke and it was sent again.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Optional
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Callable, Optional
+
+from judge import Judge, Order
+from ledger import Kind, Message, Settlement, Transaction
 
 SHOWN = 20  # violations in a report
 
 
-@dataclass
-class Message:
-    """A message as its publisher knows it."""
-
-    id: str
-    producer: str
-    number: int
-    persistent: bool
-    targets: tuple[str, ...]
-    confirmed: bool = False
-    refused: bool = False
-    crashes_pending: int = 0  # crashes that it met sent and unconfirmed
-    restarts: int = 0  # of the broker, since it was sent
-
-
-@dataclass
-class Settlement:
-    """What a consumer did with a delivery."""
-
-    outcome: str  # "ack", "reject" or "requeue"
-    answered: bool = False
-
-
-@dataclass
-class Copy:
-    """A message in one queue, as its consumers know it."""
-
-    deliveries: int = 0
-    unflagged_repeats: int = 0
-    crashes_pending: int = 0  # as a dead letter whose rejection was unanswered
-    settlement: Optional[Settlement] = None
-    history: list[str] = field(default_factory=list)
-
-
-@dataclass
-class Transaction:
-    """A commit: messages published, and the delivery of `source` messages acknowledged."""
-
-    sources: tuple[str, ...]
-    messages: tuple[str, ...]
-    outcome: str = "under way"  # then "committed", "refused" or "unknown"
-
-
-class Accounts:
-    """Thread-safe. `dead_letters` maps a queue to where its rejected messages go."""
-
-    def __init__(self, dead_letters: Optional[dict[str, str]] = None) -> None:
-        self.violations: list[str] = []
-        self.confirmed = 0
-        self.delivered = 0
-        self.redelivered = 0
-        self._dead_letters = dict(dead_letters or {})
-        self._lock = threading.Lock()
-        self._messages: dict[str, Message] = {}
-        self._copies: dict[tuple[str, str], Copy] = {}
-        self._transactions: list[Transaction] = []
-        self._crashes = 0
+class Accounts(Judge):
+    """Thread-safe. `terms` has a queue's only if they are other than the defaults."""
 
     # --- producers ------------------------------------------------------------------------------
 
     def sending(self, message: Message) -> None:
-        """Just before it is published."""
+        """Just before it is published for the first time."""
         with self._lock:
-            self._messages[message.id] = message
+            self._send(message)
 
-    def answered(self, id: str, error: Optional[BaseException]) -> None:
-        """It was confirmed, or refused with `error`."""
+    def sending_again(self, id: str) -> bool:
+        """Just before its id is published once more; whether it was confirmed before."""
+        with self._lock:
+            self._messages[id].unanswered += 1
+            return self._messages[id].confirmed
+
+    def answered(
+        self,
+        id: str,
+        error: Optional[BaseException],
+        *,
+        duplicate: bool = False,
+        repeat_of_confirmed: bool = False,
+    ) -> None:
+        """It was confirmed, perhaps as a duplicate, or refused with `error`."""
         with self._lock:
             message = self._messages[id]
-            if message.confirmed or message.refused:
-                self._violated(f"{id} was answered twice")
-            if error is None:
-                message.confirmed = True
-                self.confirmed += 1
-            else:
+            message.unanswered -= 1
+            if message.unanswered < 0:
+                self._violated(Kind.UNANSWERED, f"{id} was answered more often than sent")
+            if error is not None:
                 message.refused = True
-                self._violated(f"{id} was refused: {error}")
+                self._refused += 1
+                if not any(self._terms_of(queue).refuses for queue in message.targets):
+                    self._violated(Kind.REFUSED, f"{id}: {error}")
+                return
+            self.confirmed += not message.confirmed
+            message.confirmed = True
+            message.accepted += not duplicate
+            message.duplicates += duplicate
+            self._duplicates += duplicate
+            self._judge_answer(message, duplicate, repeat_of_confirmed)
 
     # --- transactions ---------------------------------------------------------------------------
 
@@ -112,7 +85,7 @@ class Accounts:
         with self._lock:
             self._transactions.append(transaction)
             for message in messages:
-                self._messages[message.id] = message
+                self._send(message)
         return transaction
 
     def ended(self, transaction: Transaction, outcome: str, queue: str) -> None:
@@ -122,44 +95,63 @@ class Accounts:
             for id in transaction.messages:
                 self._messages[id].confirmed = outcome == "committed"
                 self._messages[id].refused = outcome == "refused"
+                self._messages[id].unanswered = 0
             if outcome == "committed":
                 for id in transaction.sources:
                     copy = self._copy(queue, id)
-                    copy.settlement = Settlement("ack", answered=True)
+                    copy.settlements.append(Settlement("ack", answered=True))
                     copy.history.append("acknowledged by a transaction")
 
     # --- consumers ------------------------------------------------------------------------------
 
-    def received(self, queue: str, id: str, redelivered: bool, last: dict[str, int]) -> int:
-        """A delivery; `last` belongs to its stream. Returns how many of it there were before."""
+    def received(
+        self,
+        queue: str,
+        id: str,
+        redelivered: bool,
+        last: Order,
+        alive: Callable[[], bool] = lambda: True,
+    ) -> int:
+        """A delivery; `last` belongs to its stream. Returns how many of it there were before.
+
+        One that waited in its client while the stream was lost is no news: others may have had the
+        message since. So a suspicion counts only if the stream is `alive`.
+        """
         with self._lock:
             self.delivered += 1
             self.redelivered += redelivered
             message = self._messages.get(id)
             if message is None:
-                self._violated(f"{queue} delivered {id}, which nobody sent")
+                self._violated(Kind.UNEXPECTED, f"{queue} delivered {id}, which nobody sent")
                 return 0
             copy = self._copy(queue, id)
+            suspicions = list(self._judge(queue, message, copy, redelivered, last))
             copy.history.append("redelivered" if redelivered else "delivered")
-            self._judge(queue, message, copy, redelivered, last)
             copy.deliveries += 1
-            return copy.deliveries - 1
+            copy.stream = last
+            before = copy.deliveries - 1
+        if suspicions and alive():
+            with self._lock:
+                for kind, what in suspicions:
+                    self._violated(kind, what)
+        return before
 
     def settling(self, queue: str, id: str, outcome: str) -> Settlement:
         """Just before a settlement is sent."""
         with self._lock:
             copy = self._copy(queue, id)
-            copy.settlement = Settlement(outcome)
+            copy.settlements.append(Settlement(outcome))
+            copy.rejected += outcome == "reject"
             copy.history.append(outcome)
-            return copy.settlement
+            return copy.settlements[-1]
 
     def not_settled(self, queue: str, id: str, settlement: Settlement) -> None:
         """It wasn't sent after all: the stream was gone."""
         with self._lock:
             copy = self._copy(queue, id)
+            copy.rejected -= settlement.outcome == "reject"
             copy.history.append("(stale)")
-            if copy.settlement is settlement:
-                copy.settlement = None
+            copy.settlements = [s for s in copy.settlements if s is not settlement]
 
     def settled(self, settlements: Iterable[Settlement]) -> None:
         """The broker answered them: they are durable."""
@@ -170,29 +162,46 @@ class Accounts:
     def violated(self, what: str) -> None:
         """A promise broken that the caller could judge by itself."""
         with self._lock:
-            self._violated(what)
+            self._violated(Kind.TROUBLE, what)
 
     # --- the broker -----------------------------------------------------------------------------
 
+    @property
+    def restarts(self) -> int:
+        """How often the broker was started again, or another took over."""
+        return self._restarts
+
     def crashed(self) -> None:
-        """The broker was killed, and is not back yet."""
+        """The broker was killed, and neither it nor another serves yet."""
         with self._lock:
             self._crashes += 1
-            for message in self._messages.values():
-                message.restarts += 1
+            self._restart()
+            self._open = {m.id: m for m in self._open.values() if not self._is_over(m)}
+            for message in self._open.values():
                 # Messages of a transaction aren't delivered before they are durable.
-                message.crashes_pending += bool(message.producer) and not message.confirmed
-            for (queue, id), copy in list(self._copies.items()):
-                settlement = copy.settlement
-                dead = self._dead_letters.get(queue)
-                if dead and settlement and settlement.outcome == "reject":
-                    self._copy(dead, id).crashes_pending += not settlement.answered
+                unknown = not message.confirmed and not message.refused
+                message.crashes_pending += bool(message.producer) and unknown
+                for queue in message.targets:
+                    if (dead := self._terms_of(queue).dead_letters) and self._may_die(
+                        queue, message.id
+                    ):
+                        self._copy(dead, message.id).crashes_pending += 1
 
     def stopped(self) -> None:
-        """The broker stopped as it was asked to, and is not back yet."""
+        """The broker stopped as it was asked to, and neither it nor another serves yet."""
         with self._lock:
-            for message in self._messages.values():
-                message.restarts += 1
+            self._restart()
+
+    @contextmanager
+    def breaking(self) -> Iterator[None]:
+        """While the block runs, connections of clients break."""
+        with self._lock:
+            self._breaks += 1
+            self._breaking += 1
+        yield
+        with self._lock:
+            self._breaks += 1
+            self._breaking -= 1
 
     # --- the end --------------------------------------------------------------------------------
 
@@ -204,87 +213,25 @@ class Accounts:
     def balance(self) -> list[str]:
         """All violations. REQUIRES that nothing is under way and all queues are empty."""
         with self._lock:
-            for message in self._messages.values():
-                if not message.confirmed and not message.refused and message.producer:
-                    self._violated(f"{message.id} was never answered")
+            for message in self._open.values():
+                if message.unanswered > 0 and message.producer:
+                    self._violated(Kind.UNANSWERED, f"{message.id} was never answered")
             for what in self._owed():
-                self._violated(f"lost: {what}")
+                self._violated(Kind.LOST, what)
             self._judge_transactions()
             return list(self.violations)
 
     def summary(self) -> str:
         """One line of figures."""
         with self._lock:
+            found = ", ".join(f"{n} {kind.value}" for kind, n in self.kinds.items())
             return (
-                f"{len(self._messages)} messages sent, {self.confirmed} confirms,"
+                f"{len(self._messages)} messages sent, {self.confirmed} confirms"
+                f" ({self._duplicates} duplicates), {self._refused} refused,"
                 f" {self.delivered} deliveries ({self.redelivered} flagged),"
                 f" {len(self._transactions)} transactions, {self._crashes} crashes,"
-                f" {len(self.violations)} violations"
+                f" {len(self.violations)} violations{f' ({found})' if found else ''}"
             )
-
-    # --- inside, under the lock -----------------------------------------------------------------
-
-    def _violated(self, what: str) -> None:
-        self.violations.append(what)
-
-    def _copy(self, queue: str, id: str) -> Copy:
-        return self._copies.setdefault((queue, id), Copy())
-
-    def _judge(
-        self, queue: str, message: Message, copy: Copy, redelivered: bool, last: dict[str, int]
-    ) -> None:
-        what = f"{queue} delivered {message.id} ({', '.join(copy.history[-8:])})"
-        settlement = copy.settlement
-        if message.refused:
-            self._violated(f"{what} although it was refused")
-        if settlement and settlement.answered and settlement.outcome != "requeue":
-            self._violated(f"{what} after its {settlement.outcome} was answered")
-        if redelivered:
-            return
-        if copy.deliveries:
-            copy.unflagged_repeats += 1
-            if copy.unflagged_repeats > message.crashes_pending + copy.crashes_pending:
-                self._violated(f"{what} again without the flag")
-        if queue not in message.targets:
-            return  # dead letters come in the order of their rejection
-        if message.number <= last.get(message.producer, 0):
-            self._violated(f"{what} after number {last[message.producer]} of its producer")
-        last[message.producer] = message.number
-
-    def _owed(self) -> Iterable[str]:
-        for message in self._messages.values():
-            survives = message.persistent or message.restarts == 0
-            if not message.confirmed or not survives:
-                continue
-            for queue in message.targets:
-                copy = self._copies.get((queue, message.id), Copy())
-                settlement = copy.settlement
-                if settlement is not None and settlement.outcome == "reject":
-                    copy = self._copies.get((self._dead_letters[queue], message.id), Copy())
-                    settlement = copy.settlement
-                if settlement is None or settlement.outcome != "ack":
-                    history = ", ".join(copy.history[-8:]) or "never delivered"
-                    yield f"{message.id} in {queue} ({history})"
-
-    def _judge_transactions(self) -> None:
-        by_source: dict[str, int] = {}
-        for transaction in self._transactions:
-            copies = [
-                (queue, id)
-                for id in transaction.messages
-                for queue in self._messages[id].targets
-            ]
-            there = [key for key in copies if key in self._copies]
-            what = f"the transaction of {', '.join(transaction.messages)}"
-            if len(there) not in (0, len(copies)):
-                self._violated(f"{what}: only {there} of {copies} arrived")
-            if transaction.outcome == "committed" and not there:
-                self._violated(f"{what} was committed and is nowhere")
-            for id in transaction.sources if there else ():
-                by_source[id] = by_source.get(id, 0) + 1
-        for id, count in by_source.items():
-            if count > 1:
-                self._violated(f"{id} was consumed by {count} transactions that took effect")
 
 
 def report(violations: Sequence[str]) -> str:

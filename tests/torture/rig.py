@@ -1,135 +1,122 @@
-"""What the torture works on: a broker, and PostgreSQL with a proxy before it if it uses that.
+"""What the torture works on: brokers and their store, with proxies before both, and small disks.
 
-    with Rig("postgres", tmp_path, seed) as rig:
+    with Rig("postgres", tmp_path, seed, small_disks=True) as rig:
         rig.broker.start()
-        strike(rig, accounts, load, round)
+        load = Load(rig.clients.address, ...)
 """
 
 from __future__ import annotations
 
 import os
 import random
-import signal
-import threading
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Optional
+from typing import Optional
 
-from accounts import Accounts
-from plan import CUTS, Fault, Round
-from postgres_proxy import Cut, PostgresProxy
+from postgres_proxy import PostgresProxy
 from postgres_server import PostgresServer
+from small_disk import CannotMount, SmallDisk
+from tcp_proxy import TcpProxy
 from warren_process import WarrenProcess
 
-if TYPE_CHECKING:
-    from load import Load
+STORE_MIB = 256
+WAL_MIB = 160
+SPILL_MIB = 512
+WAL = ["max_wal_size = 48MB", "min_wal_size = 32MB"]
+ARGUMENTS = ["--drain-timeout=5s", "--lease=2s", "--memory-limit=8MiB"]
 
-TROUBLE_S = 60.0  # for the trouble to show, on a slow and busy machine
-CUT = {
-    Fault.CUT_BEFORE: Cut.BEFORE,
-    Fault.CUT_DURING: Cut.DURING,
-    Fault.CUT_AFTER: Cut.AFTER,
-    Fault.CUT_LATE: Cut.LATE,
-    Fault.CUT_BYTE: Cut.BYTE,
-}
+
+def can_mount() -> str:
+    """Why there are no small disks here; "" if there are."""
+    try:
+        with SmallDisk(1):
+            return ""
+    except CannotMount as why:
+        return str(why)
 
 
 class Rig:
     """Not thread-safe.
 
     Attributes:
-        broker: not started.
+        broker: the one that serves; not started.
+        other: one with the same store that can stand by, if the store allows it; not started.
+        clients: before whichever broker serves.
         server: PostgreSQL, if the storage is that; started.
-        proxy: between the two.
+        proxy: between the brokers and it.
+        disks: the small ones, by what is on them: "store", "wal", "spill".
     """
 
-    def __init__(self, storage: str, directory: Path, seed: int) -> None:
+    def __init__(self, storage: str, directory: Path, seed: int, *, small_disks: bool) -> None:
         self._stack = ExitStack()
         self.server: Optional[PostgresServer] = None
         self.proxy: Optional[PostgresProxy] = None
-        value = f"rocksdb:{directory}/store"
+        self.other: Optional[WarrenProcess] = None
+        self.disks: dict[str, SmallDisk] = {}
+        self.spilled = 0  # bytes, the most that was seen
+        self._spill = directory / "spill"
+        self._spill.mkdir(parents=True)
+        if small_disks:
+            for name, mib in (("store", STORE_MIB), ("wal", WAL_MIB), ("spill", SPILL_MIB)):
+                self.disks[name] = self._stack.enter_context(SmallDisk(mib))
+            self._spill = self.disks["spill"].path
         if storage == "postgres":
-            self.server = self._stack.enter_context(PostgresServer())
-            self.server.create_database()
-            self.proxy = self._stack.enter_context(
-                PostgresProxy(self.server.socket, random.Random(f"{seed}/proxy"))
-            )
-            value = self.proxy.url("test1")
-        self.broker = WarrenProcess(directory, storage=value, arguments=["--drain-timeout=5s"])
+            self._start_database(seed)
+        else:
+            below = self.disks["store"].path if small_disks else directory
+            self._storage = f"rocksdb:{below}/store"
+        self.broker = self._broker(directory / "first")
+        if self.proxy is not None:
+            self.other = self._broker(directory / "second")
+        self.clients = self._stack.enter_context(TcpProxy(lambda: self.broker.grpc))
+
+    def fail_over(self) -> None:
+        """The other one serves now."""
+        assert self.other is not None
+        self.broker, self.other = self.other, self.broker
+
+    def revive(self) -> None:
+        """Starts the database again if it ended by itself."""
+        if self.server is not None and not self.server.running:
+            self.server.start()
+
+    def look(self) -> None:
+        """How much is paged out: what is in files without names."""
+        spilled = 0
+        for fd in Path(f"/proc/{self.broker.pid}/fd").iterdir():
+            try:
+                if os.readlink(fd).startswith(f"{self._spill}/"):
+                    spilled += fd.stat().st_blocks * 512
+            except OSError:
+                continue  # closed meanwhile
+        self.spilled = max(self.spilled, spilled)
 
     def __enter__(self) -> Rig:
         return self
 
     def __exit__(self, *error: object) -> None:
-        if error[0] is not None:
-            print(self.broker.logs())
-        self.broker.stop()
+        for broker in filter(None, (self.broker, self.other)):
+            if error[0] is not None:
+                print(broker.logs())
+            broker.stop()
         self._stack.__exit__(*error)
 
+    def _start_database(self, seed: int) -> None:
+        small = bool(self.disks)
+        self.server = self._stack.enter_context(
+            PostgresServer(
+                data_in=self.disks["store"].path if small else None,
+                wal_in=self.disks["wal"].path if small else None,
+                # A log that is used again and again never needs room.
+                settings=[*WAL, "wal_recycle = off"] if small else WAL,
+            )
+        )
+        self.server.create_database()
+        self.proxy = self._stack.enter_context(
+            PostgresProxy(self.server.socket, random.Random(f"{seed}/proxy"))
+        )
+        self._storage = self.proxy.url("test1")
 
-def strike(rig: Rig, accounts: Accounts, load: Load, part: Round) -> None:
-    """Does what the plan says; returns when broker and database are back."""
-    pause(part.jitter_s)
-    if part.fault in CUT:
-        _cut(rig, load, part)
-    elif part.fault in (Fault.DATABASE_KILL, Fault.DATABASE_IMMEDIATE):
-        _end_database(rig, accounts, load, part)
-    else:
-        _end_broker(rig.broker, accounts, part)
-    if not rig.broker.running:
-        accounts.violated(f"{part}: the broker died\n{rig.broker.logs(20)}")
-
-
-def pause(seconds: float) -> None:
-    """Faults come at planned times."""
-    threading.Event().wait(seconds)
-
-
-def _cut(rig: Rig, load: Load, part: Round) -> None:
-    assert rig.proxy is not None
-    for number in range(CUTS):
-        if number:
-            load.add(part.messages // CUTS)  # something to commit
-        refuse = part.refuse and part.fault is not Fault.CUT_LATE
-        rig.proxy.arm(CUT[part.fault], refuse=refuse)
-        assert rig.proxy.wait_cut(TROUBLE_S), f"{part}: nothing to cut came"
-        pause(part.down_s)
-        rig.proxy.accept()
-        assert rig.proxy.wait_late(TROUBLE_S), f"{part}: the late commit hangs"
-
-
-def _end_database(rig: Rig, accounts: Accounts, load: Load, part: Round) -> None:
-    assert rig.server is not None
-    told = load.times_held("STORAGE")
-    load.add(part.messages // 2)  # something that can't be written
-    if part.fault is Fault.DATABASE_KILL:
-        rig.server.kill()
-    else:
-        rig.server.stop("immediate")
-    if not load.wait_held("STORAGE", told + 1, TROUBLE_S):
-        accounts.violated(f"{part}: no publisher was told that it is held, and why")
-    pause(part.down_s)
-    rig.server.start()
-
-
-def _end_broker(broker: WarrenProcess, accounts: Accounts, part: Round) -> None:
-    if part.fault is Fault.TERMINATE:
-        status = broker.stop()
-        accounts.stopped()
-        if status != 0:
-            accounts.violated(f"{part}: exit status {status}\n{broker.logs(20)}")
-    else:
-        if part.fault is Fault.PAUSE:
-            os.kill(broker.pid, signal.SIGSTOP)
-            pause(part.down_s)
-            os.kill(broker.pid, signal.SIGCONT)
-            pause(part.jitter_s)
-        broker.kill()
-        accounts.crashed()
-    pause(part.down_s)
-    broker.start()
-    if part.fault is Fault.KILL_TWICE:
-        pause(part.jitter_s * 5)
-        broker.kill()
-        accounts.crashed()
-        broker.start()
+    def _broker(self, directory: Path) -> WarrenProcess:
+        arguments = [*ARGUMENTS, f"--spill-dir={self._spill}"]
+        return WarrenProcess(directory, storage=self._storage, arguments=arguments)
