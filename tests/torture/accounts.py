@@ -77,6 +77,13 @@ class Accounts(Judge):
             self._duplicates += duplicate
             self._judge_answer(message, duplicate, repeat_of_confirmed)
 
+    def reopened(self, producer: str, known: int, confirmed: int) -> None:
+        """A producer came again: the last sequence that the broker knows, and that it confirmed."""
+        with self._lock:
+            if known < confirmed:
+                what = f"{producer} is told {known} for its last sequence"
+                self._violated(Kind.DEDUPLICATION, f"{what}, {confirmed} was confirmed")
+
     # --- transactions ---------------------------------------------------------------------------
 
     def beginning(self, sources: Iterable[str], messages: Sequence[Message]) -> Transaction:

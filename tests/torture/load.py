@@ -15,11 +15,11 @@ import topology
 from accounts import Accounts
 from consumers import be_told, consume, consume_seldom
 from leases import take
-from producers import PIPELINED, batches, pipeline, twins
+from producers import PIPELINED, batches, pipeline, reopen, twins
 from transactions import transact
 from work import ANSWER_S, Work
 
-PRODUCERS = len(PIPELINED) + 2
+PRODUCERS = len(PIPELINED) + 3
 LOOK_S = 0.25  # between two looks at whether all is settled
 
 #: Queue and prefetch of each consumer that settles what it gets.
@@ -34,6 +34,7 @@ CONSUMERS = (
     ("late", 300),
     ("tries", 20),
     ("once", 100),
+    ("reopened", 100),
     ("left", 300),
     ("right", 300),
     ("dead", 300),
@@ -52,6 +53,7 @@ class Load:
             *(self._thread(pipeline, name) for name in PIPELINED),
             self._thread(batches),
             self._thread(twins),
+            self._thread(reopen),
         ]
         self._consumers = [
             *(self._thread(consume, queue, prefetch) for queue, prefetch in CONSUMERS),

@@ -14,6 +14,7 @@ from work import ANSWER_S, PADDING, Work, body
 LARGE = (8_000, 24_000)  # bytes of a message that is to leave memory
 LONGEST_DELAY_S = 2.0
 LARGEST_BATCH = 20
+OPEN_FOR = 10  # messages
 
 Facts = dict[str, Any]  # of a Message
 Options = dict[str, Any]  # of publish
@@ -134,6 +135,29 @@ def send_twin(
     confirm = publisher.publish("", "once", body(message), message_id=message.id)
     confirm.add_done_callback(lambda c: work.answered(message.id, c, repeat))
     return confirm
+
+
+def reopen(work: Work) -> None:
+    """A producer that ends and comes again, under its name."""
+    connection = work.connect()
+    confirms: list[warren.Confirm] = []
+    publisher = None
+    for number in work.turns("reopened"):
+        if publisher is None:
+            publisher = connection.publisher(producer_id="reopened", on_blocked=work.blocked)
+            work.accounts.reopened(
+                "reopened", publisher.last_sequence, confirms[-1].sequence if confirms else 0
+            )
+            confirms = []
+        message = Message(f"reopened-{number}", "reopened", number, True, ("reopened",))
+        work.accounts.sending(message)
+        confirms.append(publisher.publish("", "reopened", body(message)))
+        confirms[-1].add_done_callback(lambda c, id=message.id: work.answered(id, c))
+        if len(confirms) >= OPEN_FOR:
+            close(publisher)
+            publisher = None
+    if publisher is not None:
+        close(publisher)
 
 
 def close(publisher: warren.Publisher) -> None:

@@ -334,6 +334,14 @@ def test_a_first_attempt_is_a_duplicate_only_over_a_break(accounts: Accounts) ->
     assert found(accounts, Kind.DEDUPLICATION, "p-2 is called a duplicate and is the first")
 
 
+def test_a_confirmed_sequence_must_be_known(accounts: Accounts) -> None:
+    accounts.reopened("p", known=9, confirmed=9)
+    accounts.reopened("p", known=9, confirmed=8)
+    assert accounts.violations == []
+    accounts.reopened("p", known=8, confirmed=9)
+    assert found(accounts, Kind.DEDUPLICATION, "p is told 8 for its last sequence, 9 was confirmed")
+
+
 def test_what_a_caller_judges_is_in_the_balance(accounts: Accounts) -> None:
     accounts.violated("the broker died")
     assert found(accounts, Kind.TROUBLE, "the broker died")

@@ -10,6 +10,7 @@
     "late"          delayed messages
     "tries"         a retry policy; what fails too often --> "dead"
     "once"          a deduplication window
+    "reopened"      of a producer that comes again and again
     "leased"        taken by Get; rejected --> "dead"
     "backlog"       large, seldom consumed, so that its content leaves memory
     "source"        consumed by transactions that publish to "left" and "right"
@@ -62,6 +63,7 @@ QUEUES: dict[str, Queue] = {
         Terms(dead_letters="dead", dies_unrejected=True),
     ),
     "once": Queue({"deduplication_window": DAY_S}, Terms(ordered=False)),
+    "reopened": Queue(),
     "leased": Queue(_to("dead"), Terms(dead_letters="dead")),
     "backlog": Queue(),
     "source": Queue(),
