@@ -69,6 +69,15 @@ compare: dependencies compare-dependencies ## Measure Warren, RabbitMQ and other
 	@$(NINJA) -C $(BUILD) warren warren-bench peer_benches
 	@$(PYTHON) tests/bench/compare.py --build $(BUILD) --repeats $(or $(REPEATS),3) $(ARGS)
 
+.PHONY: sim
+sim: $(BUILD)/build.ninja ## Run the core in simulated worlds and look for one that fails; SEEDS=1-100000, ACTIONS=….
+	@$(NINJA) -C $(BUILD) warren-sim
+	@$(BUILD)/bin/warren-sim --seeds $(or $(SEEDS),1-100000) --actions $(or $(ACTIONS),500) $(ARGS)
+
+.PHONY: teeth
+teeth: test-dependencies ## Put each fault of tests/sim/faults into the code and see that it is caught (10 minutes).
+	@$(PYTHON) tests/sim/teeth.py --build $(BUILD)-teeth --jobs $(JOBS) $(ARGS)
+
 .PHONY: asan
 asan: test-tools $(BUILD)-asan/build.ninja ## Run all C++ tests, hostile clients and the Python client's tests under AddressSanitizer and UndefinedBehaviorSanitizer (long).
 	@$(NINJA) -C $(BUILD)-asan

@@ -140,7 +140,8 @@ void Broker::Impl::CarryOut(Waiting waiting) {
   } else {
     auto& resume = std::get<ResumeGet>(waiting);
     const auto it = queues_.find(resume.queue);
-    if (it != queues_.end()) --it->second->gets_held_up;
+    if (it == queues_.end()) return RefuseGet(resume.get);
+    --it->second->gets_held_up;
     Handle(resume.get);
   }
 }

@@ -128,6 +128,9 @@ class Broker::Impl {
   void RemoveExchange(Exchange& exchange);
   void RemoveQueue(Queue& queue, std::string_view why);
 
+  // Answers one whose queue was deleted while it waited.
+  void RefuseGet(const Get& c);
+
   // ---- Publishing (publishing.cc) ----
   void Handle(OpenPublisher&);
   void Handle(Publish&);

@@ -13,8 +13,8 @@ constexpr std::string_view kReservedPrefix = "amq.";
 
 bool IsReserved(std::string_view name) { return name.substr(0, 4) == kReservedPrefix; }
 
-absl::Status NotFound(std::string_view kind, std::string_view name, const VirtualHost& host) {
-  const Subject subject{kind, name, host.name};
+absl::Status NotFound(std::string_view kind, std::string_view name, std::string_view host) {
+  const Subject subject{kind, name, host};
   return Error(absl::StatusCode::kNotFound, kind == "queue" ? "QUEUE_NOT_FOUND" : "EXCHANGE_NOT_FOUND",
                subject, absl::StrCat(Describe(subject), " does not exist; declare it first"));
 }
@@ -75,7 +75,7 @@ absl::StatusOr<Queue*> Broker::Impl::GetQueue(const std::string& virtual_host,
   absl::StatusOr<VirtualHost*> host = GetVirtualHost(virtual_host);
   if (!host.ok()) return host.status();
   Queue* queue = (*host)->FindQueue(name);
-  if (queue == nullptr) return NotFound("queue", name, **host);
+  if (queue == nullptr) return NotFound("queue", name, virtual_host);
   if (queue->options.exclusive && queue->exclusive_owner != user) {
     const Subject subject{"queue", name, virtual_host};
     return Error(absl::StatusCode::kFailedPrecondition, "QUEUE_LOCKED", subject,
@@ -83,6 +83,10 @@ absl::StatusOr<Queue*> Broker::Impl::GetQueue(const std::string& virtual_host,
                               " is exclusive to another stream; only that stream may use it"));
   }
   return queue;
+}
+
+void Broker::Impl::RefuseGet(const Get& c) {
+  Reply(c.request, NotFound("queue", c.queue, c.virtual_host));
 }
 
 // ---- Exchanges ----
@@ -105,7 +109,7 @@ absl::Status Broker::Impl::Declare(const DeclareExchange& c) {
     return c.options ? Reserved(subject, kDefaultExchange) : absl::OkStatus();
   }
   const Exchange* existing = (*host)->FindExchange(c.name);
-  if (existing == nullptr && !c.options) return NotFound("exchange", c.name, **host);
+  if (existing == nullptr && !c.options) return NotFound("exchange", c.name, c.virtual_host);
   if (existing != nullptr) {
     const std::string difference =
         c.options ? FirstDifference(existing->options, *c.options) : "";
@@ -181,7 +185,7 @@ absl::StatusOr<Queue*> Broker::Impl::Declare(VirtualHost& host, const std::strin
     existing->last_used_ms = now_ms_;
     return existing;
   }
-  if (!options) return NotFound("queue", name, host);
+  if (!options) return NotFound("queue", name, host.name);
   if (options->exclusive && !owner) {
     return Error(absl::StatusCode::kInvalidArgument, "EXCLUSIVE_NEEDS_STREAM", subject,
                  absl::StrCat(Describe(subject), " is to be exclusive: it lives and dies with a "
@@ -293,7 +297,7 @@ void Broker::Impl::RemoveQueue(Queue& queue, std::string_view why) {
   queues_.erase(queue.id);
   std::deque<Get> waiting = std::move(queue.waiting_gets);
   queue.virtual_host.Remove(queue);
-  for (Get& get : waiting) Handle(get);  // which finds no queue, and says so
+  for (const Get& get : waiting) RefuseGet(get);
 }
 
 void Broker::Impl::Handle(PurgeQueue& c) {
@@ -317,14 +321,14 @@ absl::StatusOr<Binding*> Broker::Impl::Find(VirtualHost& host, const BindingSpec
     return Reserved({"exchange", "", host.name}, kDefaultExchange);
   }
   like.source = host.FindExchange(spec.source);
-  if (like.source == nullptr) return NotFound("exchange", spec.source, host);
+  if (like.source == nullptr) return NotFound("exchange", spec.source, host.name);
   if (spec.destination_kind == DestinationKind::kQueue) {
     absl::StatusOr<Queue*> queue = GetQueue(host.name, spec.destination, user);
     if (!queue.ok()) return queue.status();
     like.queue = *queue;
   } else {
     like.exchange = host.FindExchange(spec.destination);
-    if (like.exchange == nullptr) return NotFound("exchange", spec.destination, host);
+    if (like.exchange == nullptr) return NotFound("exchange", spec.destination, host.name);
   }
   like.key = spec.key;
   like.arguments = spec.arguments;

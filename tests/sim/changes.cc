@@ -8,13 +8,16 @@ namespace warren::sim {
 
 void World::DeclareAll() {
   for (const ExchangeSetting& exchange : settings_.exchanges) {
-    if (problem_.empty()) Do(core::DeclareExchange{NewRequest(), kHost, exchange.name, exchange.options});
+    if (!problem_.empty()) return;
+    Do(core::DeclareExchange{NewRequest(), kHost, exchange.name, exchange.options});
   }
   for (const QueueSetting& queue : settings_.queues) {
-    if (problem_.empty()) Do(core::DeclareQueue{NewRequest(), kHost, queue.name, queue.options});
+    if (!problem_.empty()) return;
+    Do(core::DeclareQueue{NewRequest(), kHost, queue.name, queue.options});
   }
   for (const core::BindingSpec& binding : settings_.bindings) {
-    if (problem_.empty()) Do(core::Bind{NewRequest(), kHost, binding});
+    if (!problem_.empty()) return;
+    Do(core::Bind{NewRequest(), kHost, binding});
   }
 }
 
@@ -50,7 +53,11 @@ void World::Change(Action action, Random& random) {
   if (!settings_.changes) return;
   switch (action) {
     case Action::kDeleteQueue:
-      return Do(core::DeleteQueue{request, kHost, queue.name, random.Chance(30), random.Chance(30)});
+      return Do(core::DeleteQueue{.request = request,
+                                  .virtual_host = kHost,
+                                  .name = queue.name,
+                                  .if_unused = random.Chance(30),
+                                  .if_empty = random.Chance(30)});
     case Action::kPurgeQueue:
       return Do(core::PurgeQueue{request, kHost, queue.name});
     case Action::kUnbind:

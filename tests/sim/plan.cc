@@ -39,7 +39,7 @@ constexpr Kind kKinds[] = {
     {Action::kDeclareExchange, "declare exchange", kTopology, 4, true},
     {Action::kDeleteExchange, "delete exchange", kTopology, 2, true},
     {Action::kPassTime, "pass time", kClock, 70, false},
-    {Action::kPassTimeLate, "pass time late", kClock, 15, true},
+    {Action::kPassTimeLate, "pass time late", kClock, 30, true},
     {Action::kTakeBatch, "take batch", kJournal, 70, false},
     {Action::kCommitBatch, "commit batch", kJournal, 90, false},
     {Action::kReport, "report", kJournal, 80, false},

@@ -80,7 +80,9 @@ void World::Saw(const core::Delivered& e) {
   uint64_t bytes = 0;
   for (const auto& [tag, unsettled] : c->unsettled) bytes += unsettled->body.size();
   if (c->unsettled.size() > c->prefetch.messages) Problem("prefetch is exceeded");
-  if (c->unsettled.size() > 1 && bytes > c->prefetch.bytes) Problem("prefetch in bytes is exceeded");
+  if (c->unsettled.size() > 1 && bytes > c->prefetch.bytes) {
+    Problem("prefetch in bytes is exceeded");
+  }
 }
 
 void World::Saw(const core::Replied& e) {
@@ -91,7 +93,9 @@ void World::Saw(const core::Replied& e) {
       accounts_.Confirmed(body, done ? core::Outcome::kAccepted : core::Outcome::kRejected);
     }
     if (done) {
-      for (const Leased& acked : it->second.acked) accounts_.AckAnswered(*acked.message, acked.queue);
+      for (const Leased& acked : it->second.acked) {
+        accounts_.AckAnswered(*acked.message, acked.queue);
+      }
     } else {
       for (const auto& [consumer, unsettled] : it->second.unsettled) {
         Consumer* c = Find({consumer});

@@ -4,9 +4,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -63,32 +64,57 @@ class Child {
   int from_ = -1;
 };
 
+// What the processes of one search share: how far each is, which is what is left of one that a
+// check has ended, and the seed up to which it is worth going on.
+constexpr int kJobsMax = 64;
+struct Progress {
+  std::atomic<uint64_t> seed = 0;
+  std::atomic<uint64_t> steps = 0;
+};
+struct Shared {
+  std::atomic<uint64_t> last = 0;
+  std::array<Progress, kJobsMax> jobs;
+};
+static_assert(std::atomic<uint64_t>::is_always_lock_free);
+
+// The job's seed fails: the others need only go on to that one.
+void StopAll(Shared& shared, const Progress& failing) {
+  uint64_t last = shared.last;
+  while (failing.seed < last && !shared.last.compare_exchange_weak(last, failing.seed)) {
+  }
+}
+
+// Of this process.
+Shared* own_shared = nullptr;
+const Progress* own_progress = nullptr;
+
+void StopAllWhenAborted(Shared& shared, const Progress& progress) {
+  own_shared = &shared;
+  own_progress = &progress;
+  std::signal(SIGABRT, [](int) { StopAll(*own_shared, *own_progress); });
+}
+
 }  // namespace
 
 std::string RunAlone(const std::function<void()>& run) { return Child(run).Wait(); }
 
 Failure RunSeeds(uint64_t first, uint64_t last, size_t actions, int jobs) {
-  // How far each job is: what is left of one that a check has ended. Once one has failed, the others
-  // go on to that seed only.
-  struct Progress {
-    uint64_t seed;
-    uint64_t steps;
-  };
-  const size_t bytes = sizeof(Progress) * static_cast<size_t>(jobs) + sizeof(uint64_t);
-  void* const shared = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  WARREN_CHECK(shared != MAP_FAILED);
-  const auto progress = static_cast<Progress*>(shared);
-  const auto lowest = static_cast<volatile uint64_t*>(static_cast<void*>(progress + jobs));
-  *lowest = last;
+  void* const memory = mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE,
+                            MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  WARREN_CHECK(memory != MAP_FAILED && jobs <= kJobsMax);
+  auto* const shared = new (memory) Shared();
+  shared->last = last;
   const auto run_share = [=](int job) {
-    for (uint64_t seed = first + static_cast<uint64_t>(job); seed <= *lowest;
+    Progress& progress = shared->jobs[job];
+    StopAllWhenAborted(*shared, progress);
+    for (uint64_t seed = first + static_cast<uint64_t>(job); seed <= shared->last;
          seed += static_cast<uint64_t>(jobs)) {
-      progress[job].seed = seed;
+      progress.seed = seed;
       World world(seed);
       const std::string problem = world.Run(MakePlan(seed, actions));
-      progress[job].steps += world.steps();
+      progress.steps += world.steps();
       if (problem.empty()) continue;
-      *lowest = seed;
+      StopAll(*shared, progress);
       std::fprintf(stderr, "%s\n", problem.c_str());
       return;
     }
@@ -100,13 +126,13 @@ Failure RunSeeds(uint64_t first, uint64_t last, size_t actions, int jobs) {
   Failure failure;
   for (size_t job = 0; job < children.size(); ++job) {
     const std::string problem = children[job]->Wait();
-    failure.steps += progress[job].steps;
-    if (!problem.empty()) *lowest = std::min<uint64_t>(*lowest, progress[job].seed);
-    if (problem.empty() || (failure.seed != 0 && failure.seed < progress[job].seed)) continue;
-    failure.seed = progress[job].seed;
+    const Progress& progress = shared->jobs[job];
+    failure.steps += progress.steps;
+    if (problem.empty() || (failure.seed != 0 && failure.seed < progress.seed)) continue;
+    failure.seed = progress.seed;
     failure.problem = problem;
   }
-  WARREN_CHECK(munmap(shared, bytes) == 0);
+  WARREN_CHECK(munmap(shared, sizeof(Shared)) == 0);
   return failure;
 }
 

@@ -81,7 +81,7 @@ storage::QueueOptions RandomQueueOptions(Random& random, bool paging) {
     options.dead_letter_exchange = "";
     options.dead_letter_routing_key = QueueName(random.Below(kQueuesMax));
   }
-  if (random.Chance(10)) options.deduplication_window_ms = random.From(5, 100);
+  if (random.Chance(20)) options.deduplication_window_ms = random.From(5, 100);
   return options;
 }
 
@@ -91,7 +91,7 @@ storage::ExchangeOptions RandomExchangeOptions(Random& random) {
   options.durable = random.Chance(75);
   options.delayed = random.Chance(15);
   if (random.Chance(30)) options.alternate_exchange = ExchangeName(random.Below(kExchangesMax));
-  if (random.Chance(15)) options.deduplication_window_ms = random.From(5, 100);
+  if (random.Chance(25)) options.deduplication_window_ms = random.From(5, 100);
   return options;
 }
 

@@ -1,12 +1,12 @@
-"""Whether the simulator finds faults: puts each one of tests/sim/faults into a copy of the sources,
-builds it, and looks for the first seed that fails.
+"""Whether the simulator finds faults: puts each one of tests/sim/faults into a copy of the
+sources, builds it, and looks for the first seed that fails.
 
     python tests/sim/teeth.py --build build-teeth                 # all of them
     python tests/sim/teeth.py --build build-teeth cycle_rule_dropped
 
-A fault is a patch whose first lines say what is wrong with it, and, unless the simulator is to catch
-it, `caught by: TEST_BINARY FILTER`. The last line says how many were caught; the table goes into
-docs/testing.md with --table.
+A fault is a patch whose first lines say what is wrong with it, and, unless the simulator is to
+catch it, `caught by: TEST_BINARY FILTER`. The last line says how many were caught; --table
+prints the rows of docs/testing.md.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def main() -> int:
 
     sources = copy_sources(build)
     run("cmake", "-S", sources, "-B", build / "cmake", "-G", "Ninja", "-DWARREN_CORE_ONLY=ON",
-        "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_CXX_FLAGS_RELEASE=-O1 -DNDEBUG",
+        "-DCMAKE_BUILD_TYPE=Release",
         *(["-DCMAKE_CXX_COMPILER_LAUNCHER=ccache"] if shutil.which("ccache") else []))
     build_all(build, targets, arguments.jobs)
 

@@ -44,9 +44,9 @@ std::string Options(const std::optional<storage::ExchangeOptions>& options) {
   static constexpr const char* kTypes[] = {"?", "direct", "fanout", "topic", "headers"};
   if (!options) return " passive";
   const storage::ExchangeOptions& o = *options;
-  std::string text = absl::StrCat(" type=", kTypes[static_cast<int>(o.type)], Flag(o.durable, "durable"),
-                                  Flag(o.auto_delete, "auto_delete"), Flag(o.internal, "internal"),
-                                  Flag(o.delayed, "delayed"));
+  std::string text = absl::StrCat(" type=", kTypes[static_cast<int>(o.type)],
+                                  Flag(o.durable, "durable"), Flag(o.auto_delete, "auto_delete"),
+                                  Flag(o.internal, "internal"), Flag(o.delayed, "delayed"));
   if (!o.alternate_exchange.empty()) absl::StrAppend(&text, " alternate=", o.alternate_exchange);
   if (o.deduplication_window_ms != 0) {
     text += Duration("dedup", o.deduplication_window_ms);
@@ -59,7 +59,8 @@ std::string Options(const std::optional<storage::QueueOptions>& options) {
   const storage::QueueOptions& o = *options;
   std::string text = absl::StrCat(Flag(o.durable, "durable"), Flag(o.exclusive, "exclusive"),
                                   Flag(o.auto_delete, "auto_delete"),
-                                  Duration("expires", o.expires_ms), Duration("ttl", o.message_ttl_ms),
+                                  Duration("expires", o.expires_ms),
+                                  Duration("ttl", o.message_ttl_ms),
                                   Number("max_length", o.max_length),
                                   Number("max_length_bytes", o.max_length_bytes));
   if (o.overflow == storage::OverflowPolicy::kRejectPublish) text += " overflow=reject_publish";

@@ -46,7 +46,10 @@ void World::Problem(const std::string& what) {
 }
 
 void World::Trace(const std::string& line) {
-  for (const char c : line) trace_hash_ = (trace_hash_ ^ static_cast<uint8_t>(c)) * 1099511628211ULL;
+  // FNV-1a.
+  for (const char c : line) {
+    trace_hash_ = (trace_hash_ ^ static_cast<uint8_t>(c)) * 1099511628211ULL;
+  }
   if (print_) std::cout << now_ms_ << ' ' << line << std::endl;  // flushed: a check may end us
 }
 
@@ -64,8 +67,8 @@ void World::Do(core::Command command) {
   if (print_) {
     for (const std::string& line : Tell(command)) Trace("> " + line);
   }
-  const bool of_journal_or_spill =
-      std::holds_alternative<core::Durable>(command) || std::holds_alternative<core::Paged>(command);
+  const bool of_journal_or_spill = std::holds_alternative<core::Durable>(command) ||
+                                   std::holds_alternative<core::Paged>(command);
   if (!of_journal_or_spill) Note(Event::kCommand, &command);
   core::Effects effects;
   if (reference_ != nullptr) {
@@ -264,71 +267,6 @@ void World::ReportPages() {
   core::Paged moved = std::move(moved_pages_.front());
   moved_pages_.pop_front();
   Do(std::move(moved));
-}
-
-// ---- The end ----
-
-void World::LetRest() {
-  Random random(steps_);
-  while (problem_.empty() && (!NothingOnItsWay() || broker_->HasPageWork() || !moved_pages_.empty())) {
-    TakeBatch();
-    CommitBatch(random);
-    Report();
-    MovePages(random);
-    ReportPages();
-  }
-}
-
-void World::DrainAll() {
-  Random random(steps_);
-  FinishStop(random);
-  while (!consumers_.empty() && problem_.empty()) {
-    const core::ConsumerId id = consumers_.back().id;
-    consumers_.pop_back();
-    Do(core::CloseConsumer{id});
-  }
-  leases_.clear();
-  for (Publisher& publisher : publishers_) {
-    if (!publisher.open && problem_.empty()) OpenPublisher(publisher);
-  }
-  const auto left = [this] {
-    const core::Usage& usage = broker_->usage();
-    return usage.ready_messages + usage.delayed_messages + usage.unsettled_messages +
-           usage.held_messages + usage.dying_messages;
-  };
-  // A Get answers with what is in memory, which may be a message at a time.
-  for (int round = 0; round < 3'000 && problem_.empty(); ++round) {
-    LetRest();
-    if (left() == 0) break;
-    PassTime(100);
-    for (const core::QueueView& queue : broker_->ListQueues()) {
-      const core::RequestId request = NewRequest();
-      gets_[request.value] = queue.name;
-      Do(core::Get{.request = request,
-                   .virtual_host = kHost,
-                   .queue = queue.name,
-                   .max_messages = 1000,
-                   .auto_ack = true});
-    }
-    LetRest();
-  }
-  if (problem_.empty()) CheckEnd();
-}
-
-void World::CheckEnd() {
-  const core::Usage& usage = broker_->usage();
-  if (usage.ready_messages + usage.delayed_messages + usage.unsettled_messages +
-          usage.held_messages + usage.dying_messages !=
-      0) {
-    Problem("the queues don't become empty");
-  }
-  if (usage.memory_bytes != 0) Problem("memory is counted that nothing takes");
-  if (usage.paged_messages != 0 || !pages_.empty()) Problem("pages are left over");
-  for (const Publisher& publisher : publishers_) {
-    if (!publisher.unconfirmed.empty()) Problem(publisher.lane + " waits for confirms");
-  }
-  accounts_.CheckNothingLost();
-  if (!accounts_.problems().empty() && KeepsAccounts()) Problem(accounts_.problems().front());
 }
 
 }  // namespace warren::sim

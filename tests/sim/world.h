@@ -101,14 +101,17 @@ class World {
     std::map<uint64_t, std::map<uint64_t, storage::MessagePtr>> unsettled;
   };
 
-  // ---- What the plan does (actions.cc) ----
-  void Act(const PlannedStep& step);
+  void Act(const PlannedStep& step);  // actions.cc
+
+  // ---- publishers.cc ----
   void PublishSome(Random& random);
   void OpenPublisher(Publisher& publisher);
   void BreakPublisher(Random& random);
   Sent RandomMessage(Random& random, const std::string& lane, bool durable);
   std::string RandomQueue(Random& random);
   core::Publication Make(const Sent& message);
+
+  // ---- consumers.cc ----
   void Subscribe(Random& random);
   void SettleSome(Random& random);
   void SettleByCall(Random& random);
@@ -134,6 +137,8 @@ class World {
   void CheckPrefix();
   void MovePages(Random& random);
   void ReportPages();
+
+  // ---- The end (ending.cc) ----
   void LetRest();
   void DrainAll();
   void CheckEnd();

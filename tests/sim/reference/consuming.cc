@@ -2,18 +2,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "server/base/error.h"
 #include "tests/sim/reference/reference.h"
 
 namespace warren::sim {
-namespace {
-
-absl::Status Fail(absl::StatusCode code, const char* reason) {
-  return Error(code, reason, {"", "", ""}, "");
-}
-
-}  // namespace
-
 bool Reference::HasConsumer(const ReferenceQueue& queue) const {
   return std::any_of(consumers_.begin(), consumers_.end(),
                      [&](const auto& c) { return c.second.queue == queue.number; });
@@ -126,7 +117,10 @@ void Reference::Handle(const core::Get& c) {
   consumed_.insert((*queue)->number);
   if (IsAnsweredNow(c.request)) return RunGet(c);
   // The journal has to know first that the queue is being served.
-  Wait(Answer::kReplied, c.request.value, [this, c] { Handle(c); });
+  Wait(Answer::kReplied, c.request.value, [this, c, number = (*queue)->number] {
+    if (state_.queues.contains(number)) return Handle(c);
+    Reply(c.request, Fail(absl::StatusCode::kNotFound, "QUEUE_NOT_FOUND"));
+  });
 }
 
 void Reference::RunGet(const core::Get& c) {

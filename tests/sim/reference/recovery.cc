@@ -134,7 +134,9 @@ ReferenceState Reference::Recovered(const ReferenceState& snapshot, int64_t now_
       const bool delayed = copy.due_at_ms > now_ms;
       copy.place = delayed ? core::EntryPlace::kDelayed : core::EntryPlace::kReady;
       any_overdue = any_overdue || overdue;
-      if (!delayed) ready.push_back({overdue ? copy.due_at_ms : copy.message->published_at_ms, &copy});
+      if (!delayed) {
+        ready.push_back({overdue ? copy.due_at_ms : copy.message->published_at_ms, &copy});
+      }
       if (overdue) copy.due_at_ms = 0;
     }
     if (!any_overdue) continue;

@@ -24,10 +24,16 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "server/base/error.h"
 #include "server/core/broker.h"
 #include "tests/sim/reference/state.h"
 
 namespace warren::sim {
+
+// An error as clients tell them apart: by code and reason.
+inline absl::Status Fail(absl::StatusCode code, const char* reason) {
+  return Error(code, reason, {"", "", ""}, "");
+}
 
 class Reference {
  public:
@@ -161,7 +167,8 @@ class Reference {
   absl::Status CheckTarget(const storage::Message& message);
   std::vector<uint64_t> RouteNow(const storage::Message& message);
   int64_t DueAt(const core::Publication& publication);
-  bool IsRepeat(const std::map<std::string, SeenUntil>& seen, const storage::Message& message) const;
+  bool IsRepeat(const std::map<std::string, SeenUntil>& seen,
+                const storage::Message& message) const;
   // Whether the journal is told.
   bool MarkSeen(ReferenceExchange& exchange, const storage::Message& message);
   bool MarkSeen(ReferenceQueue& queue, const storage::Message& message);
@@ -172,6 +179,8 @@ class Reference {
   std::vector<Held> Enqueue(const storage::MessagePtr& message,
                             const std::vector<uint64_t>& queues, int64_t due_at_ms, Origin origin,
                             std::shared_ptr<const Life> dead_letter_of, bool held);
+
+  // ---- Transactions (transactions.cc) ----
   void Handle(const core::Commit& c);
   absl::Status Prepare(const core::Publication& publication, std::vector<PreparedPublish>& to,
                        std::map<uint64_t, std::pair<uint64_t, uint64_t>>& load);

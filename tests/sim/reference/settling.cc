@@ -3,14 +3,13 @@
 #include <cmath>
 #include <utility>
 
-#include "server/base/error.h"
 #include "tests/sim/reference/reference.h"
 
 namespace warren::sim {
 namespace {
 
 absl::Status UnknownTag() {
-  return Error(absl::StatusCode::kFailedPrecondition, "DELIVERY_TAG_UNKNOWN", {"", "", ""}, "");
+  return Fail(absl::StatusCode::kFailedPrecondition, "DELIVERY_TAG_UNKNOWN");
 }
 
 }  // namespace
@@ -42,7 +41,7 @@ void Reference::Handle(const core::Ack& c) {
   Consumer* consumer = c.consumer_name.empty() ? nullptr : FindConsumer(c.consumer_name);
   if (consumer == nullptr && !c.consumer_name.empty()) {
     return Reply(c.request,
-                 Error(absl::StatusCode::kNotFound, "CONSUMER_NOT_FOUND", {"", "", ""}, ""));
+                 Fail(absl::StatusCode::kNotFound, "CONSUMER_NOT_FOUND"));
   }
   std::vector<core::SettleFailure> failures = SettleAll(consumer, c.settlements);
   Reply(c.request, absl::OkStatus(), core::SettleFailures{std::move(failures)});
@@ -138,7 +137,9 @@ void Reference::Requeue(ReferenceQueue& queue, Copy& copy, std::optional<int64_t
   }
   if (!delay_ms && retry) {
     double backoff_ms = static_cast<double>(retry->initial_backoff_ms);
-    for (uint32_t attempt = 1; attempt < copy.deliveries; ++attempt) backoff_ms *= retry->multiplier;
+    for (uint32_t attempt = 1; attempt < copy.deliveries; ++attempt) {
+      backoff_ms *= retry->multiplier;
+    }
     delay_ms = std::llround(std::min(backoff_ms, static_cast<double>(retry->max_backoff_ms)));
   }
   const bool delayed = delay_ms.value_or(0) > 0;

@@ -147,7 +147,8 @@ void Reference::Wait(Answer answer, uint64_t id, std::function<void()> then, uin
 
 void Reference::Reply(core::RequestId request, absl::Status status,
                       decltype(core::Replied::result) result) {
-  core::Replied replied{.request = request, .status = std::move(status), .result = std::move(result)};
+  core::Replied replied{
+      .request = request, .status = std::move(status), .result = std::move(result)};
   if (!replied.status.ok()) return Emit(std::move(replied));
   Wait(Answer::kReplied, request.value, [this, replied] { Emit(replied); });
 }
@@ -244,8 +245,8 @@ void Reference::TakeConfirm(const core::Confirmed& confirmed) {
       Problem(absl::StrCat("\"", Describe(confirmed), "\" comes while a crash could lose ", s));
     }
     if (!it->second.at_once && it->second.needs_lsn > committed_lsn_) {
-      Problem(absl::StrCat("\"", Describe(confirmed), "\" comes while a crash could make a repeat of ",
-                           s, " pass for new"));
+      Problem(absl::StrCat("\"", Describe(confirmed),
+                           "\" comes while a crash could make a repeat of ", s, " pass for new"));
     }
     confirms_.erase(it);
   }

@@ -2,15 +2,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "server/base/error.h"
 #include "tests/sim/reference/reference.h"
 
 namespace warren::sim {
 namespace {
-
-absl::Status Fail(absl::StatusCode code, const char* reason) {
-  return Error(code, reason, {"", "", ""}, "");
-}
 
 bool IsReserved(const std::string& name) { return name.rfind("amq.", 0) == 0; }
 
