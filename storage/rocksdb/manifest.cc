@@ -6,14 +6,18 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <charconv>
-#include <fstream>
+#include <cstring>
 #include <limits>
 #include <string_view>
-#include <utility>
+#include <system_error>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "storage/absl_view.h"
 
 namespace warren::storage {
 namespace {
@@ -21,28 +25,50 @@ namespace {
 constexpr std::string_view kPrefix = "MANIFEST-";
 constexpr uint64_t kToEnd = std::numeric_limits<uint64_t>::max();
 
-// The file that CURRENT names, and its number; "" and 0 if that can't be read.
-std::pair<std::string, uint64_t> CurrentManifest(const std::string& directory) {
-  std::string name;
-  std::ifstream current(directory + "/CURRENT");
-  if (!std::getline(current, name) || !name.starts_with(kPrefix)) return {"", 0};
-  uint64_t number = 0;
-  const char* end = name.data() + name.size();
-  const auto [stopped, error] = std::from_chars(name.data() + kPrefix.size(), end, number);
-  if (error != std::errc() || stopped != end) return {"", 0};
-  return {directory + "/" + name, number};
+absl::Status CantRead(const std::string& path, int error) {
+  return absl::UnavailableError(absl::StrCat("can't read ", path, ": ", std::strerror(error),
+                                             "; check the disk and its file system"));
 }
 
-// Extends `prefix` by what `file` has after it, up to `bytes_max` in all.
-void Extend(int file, ManifestPrefix& prefix, uint64_t bytes_max) {
+// Extends `prefix` by what `file` has after it, up to `bytes_max` in all. UNAVAILABLE if it can't be
+// read; what was read before counts.
+absl::Status Extend(int file, const std::string& path, ManifestPrefix& prefix, uint64_t bytes_max) {
   std::vector<unsigned char> buffer(size_t{64} << 10);
   while (prefix.bytes < bytes_max) {
     const size_t want = std::min<uint64_t>(buffer.size(), bytes_max - prefix.bytes);
     const ssize_t got = pread(file, buffer.data(), want, static_cast<off_t>(prefix.bytes));
-    if (got <= 0) return;
+    if (got < 0) return CantRead(path, errno);
+    if (got == 0) break;
     prefix.crc = static_cast<uint32_t>(crc32(prefix.crc, buffer.data(), static_cast<uInt>(got)));
     prefix.bytes += static_cast<uint64_t>(got);
   }
+  return absl::OkStatus();
+}
+
+struct NamedManifest {
+  std::string path;
+  uint64_t number = 0;  // 0: CURRENT names none
+};
+
+// What CURRENT names. UNAVAILABLE if it can't be read.
+absl::StatusOr<NamedManifest> CurrentManifest(const std::string& directory) {
+  const std::string path = directory + "/CURRENT";
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) return CantRead(path, errno);
+  std::array<char, 256> content;
+  const ssize_t got = pread(file, content.data(), content.size(), 0);
+  const int error = errno;
+  close(file);
+  if (got < 0) return CantRead(path, error);
+  std::string_view name(content.data(), static_cast<size_t>(got));
+  name = name.substr(0, name.find('\n'));
+  NamedManifest manifest;
+  if (!name.starts_with(kPrefix)) return manifest;
+  const auto [stopped, code] =
+      std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), manifest.number);
+  if (code != std::errc() || stopped != name.data() + name.size()) return NamedManifest();
+  manifest.path = absl::StrCat(directory, "/", Absl(name));
+  return manifest;
 }
 
 }  // namespace
@@ -56,21 +82,25 @@ bool SyncPath(const std::string& path) {
 }
 
 absl::Status CheckManifest(const std::string& directory, const ManifestPrefix& expected) {
-  const auto [path, number] = CurrentManifest(directory);
-  if (number > expected.number || expected.number == 0) return absl::OkStatus();
-  if (number < expected.number) {
-    return absl::DataLossError(
-        absl::StrCat("CURRENT names manifest ", number, ", but ", expected.number, " was in use"));
+  if (expected.number == 0) return absl::OkStatus();
+  const absl::StatusOr<NamedManifest> current = CurrentManifest(directory);
+  if (!current.ok()) return current.status();
+  if (current->number > expected.number) return absl::OkStatus();
+  if (current->number < expected.number) {
+    return absl::DataLossError(absl::StrCat("CURRENT names manifest ", current->number, ", but ",
+                                            expected.number, " was in use"));
   }
   ManifestPrefix found;
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const int file = open(current->path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0 && errno != ENOENT) return CantRead(current->path, errno);
   if (file >= 0) {
-    Extend(file, found, expected.bytes);
+    const absl::Status read = Extend(file, current->path, found, expected.bytes);
     close(file);
+    if (!read.ok()) return read;
   }
   if (found.bytes != expected.bytes || found.crc != expected.crc) {
-    return absl::DataLossError(absl::StrCat("the first ", expected.bytes, " bytes of ", path,
-                                            " aren't what was written there"));
+    return absl::DataLossError(absl::StrCat("the first ", expected.bytes, " bytes of ",
+                                            current->path, " aren't what was written there"));
   }
   return absl::OkStatus();
 }
@@ -94,22 +124,23 @@ const ManifestPrefix& ManifestWatch::Refresh() {
 }
 
 bool ManifestWatch::SwitchFile() {
-  const auto [path, number] = CurrentManifest(directory_);
+  const absl::StatusOr<NamedManifest> current = CurrentManifest(directory_);
   // That CURRENT names this file has to be durable before it counts.
-  if (!SyncPath(directory_)) return false;
-  const int file = number == 0 ? -1 : open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (!current.ok() || current->number == 0 || !SyncPath(directory_)) return false;
+  const int file = open(current->path.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) return false;
   if (file_ >= 0) close(file_);
   file_ = file;
-  durable_ = {.number = number};
+  path_ = current->path;
+  durable_ = {.number = current->number};
   return true;
 }
 
 void ManifestWatch::ReadOn() {
   ManifestPrefix longer = durable_;
-  Extend(file_, longer, kToEnd);
+  const absl::Status read = Extend(file_, path_, longer, kToEnd);
   // RocksDB may not have synced the last of it yet.
-  if (fsync(file_) == 0) durable_ = longer;
+  if (read.ok() && fsync(file_) == 0) durable_ = longer;
 }
 
 }  // namespace warren::storage

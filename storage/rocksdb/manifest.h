@@ -25,8 +25,9 @@ struct ManifestPrefix {
   uint32_t crc = 0;
 };
 
-// DATA_LOSS if the manifest in use in `directory` doesn't begin with `expected`. A manifest of a
-// higher number is fine: each begins with all that the one before said.
+// DATA_LOSS if the manifest in use in `directory` doesn't begin with `expected`; UNAVAILABLE if it
+// can't be read now, which is no damage yet. A manifest of a higher number is fine: each begins with
+// all that the one before said.
 absl::Status CheckManifest(const std::string& directory, const ManifestPrefix& expected);
 
 class ManifestWatch {
@@ -47,6 +48,7 @@ class ManifestWatch {
   const std::string directory_;
   uint64_t current_inode_ = 0;  // of CURRENT, which is replaced when another manifest comes into use
   int file_ = -1;
+  std::string path_;  // of file_
   ManifestPrefix durable_;
 };
 

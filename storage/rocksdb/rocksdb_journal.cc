@@ -35,7 +35,7 @@ absl::Status AtKey(const std::string& path, std::string_view family, std::string
 absl::StatusOr<std::unique_ptr<RocksDbJournal>> RocksDbJournal::Open(RocksDbOptions options,
                                                                      JournalObserver* observer) {
   absl::StatusOr<std::unique_ptr<Store>> store =
-      Store::Open(options.path, Store::IfMissing::kCreate, options.env);
+      Store::Open(options.path, Store::IfMissing::kCreate, options.memtable_bytes);
   if (!store.ok()) return store.status();
   return std::unique_ptr<RocksDbJournal>(
       new RocksDbJournal(std::move(options), observer, *std::move(store)));
@@ -126,7 +126,7 @@ absl::Status RocksDbJournal::SitOut(absl::Status trouble) {
 absl::Status RocksDbJournal::ReopenAndWrite() {
   store_.reset();  // gives up the lock, which Open takes again
   absl::StatusOr<std::unique_ptr<Store>> store =
-      Store::Open(options_.path, Store::IfMissing::kFail, options_.env);
+      Store::Open(options_.path, Store::IfMissing::kFail, options_.memtable_bytes);
   if (!store.ok()) return store.status();
   store_ = *std::move(store);
   builder_->Target(store_->declarations(), store_->messages());

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -22,10 +23,6 @@
 #include "absl/status/statusor.h"
 #include "storage/journal.h"
 #include "storage/lsn_sequence.h"
-
-namespace rocksdb {
-class Env;
-}  // namespace rocksdb
 
 namespace warren::storage {
 
@@ -40,8 +37,9 @@ struct RocksDbOptions {
   // Between attempts to go on after trouble; doubles from the first to the most.
   std::chrono::milliseconds retry_first{100};
   std::chrono::milliseconds retry_most{5'000};
-  // The file system and the clock that RocksDB uses; null is the machine's. Not owned.
-  rocksdb::Env* env = nullptr;
+  // Messages gather in memory, and in the log, until they are that many bytes; then they go to a
+  // table.
+  size_t memtable_bytes = size_t{128} << 20;
 };
 
 class RocksDbJournal : public Journal {

@@ -15,10 +15,27 @@
 namespace warren::storage {
 namespace {
 
-// RocksDB gives a lock that is taken no code of its own.
+// RocksDB gives a lock that is taken no code of its own; an error of the disk at the lock's file is
+// something else.
 bool IsLocked(const rocksdb::Status& status) {
-  return status.IsIOError() && absl::StrContains(status.ToString(), "/LOCK: ") &&
-         absl::StrContains(status.ToString(), "lock");
+  const std::string what = status.ToString();
+  return status.IsIOError() && absl::StrContains(what, "/LOCK: ") &&
+         (absl::StrContains(what, "lock hold by current process") ||
+          absl::StrContains(what, "While lock file"));
+}
+
+// Of a directory.
+bool MayPass(const std::error_code& error) {
+  return error == std::errc::io_error || error == std::errc::no_space_on_device ||
+         error == std::errc::too_many_files_open || error == std::errc::too_many_files_open_in_system;
+}
+
+// RocksDB has other codes where it couldn't look whether a file is there: a table, or CURRENT, of
+// which we know better.
+bool IsErrorOfTheDisk(const rocksdb::Status& status) {
+  const std::string what = status.ToString();
+  return (absl::StrContains(what, "IO error") && !absl::StrContains(what, "No such file")) ||
+         absl::StrContains(what, "create_if_missing is false");
 }
 
 // Names the store in what a part of it says.
@@ -38,14 +55,15 @@ absl::Status Store::Explain(std::string_view doing, const rocksdb::Status& statu
   if (status.ok()) return absl::OkStatus();
   const std::string what = status.ToString();
   const std::string store = absl::StrCat("store rocksdb:", path_);
-  // A file that the manifest names and that isn't there is damage as well.
-  if (status.IsCorruption() || status.IsPathNotFound()) return Damaged(path_, what);
   if (IsLocked(status)) {
     return absl::FailedPreconditionError(absl::StrCat(
         store, " is in use by another process; stop that one or give this one a directory of its "
         "own (", what, ")"));
   }
-  if (status.IsInvalidArgument() || status.IsNotSupported()) {
+  const bool may_pass = IsErrorOfTheDisk(status);
+  // A file that the manifest names and that isn't there is damage as well.
+  if ((status.IsCorruption() || status.IsPathNotFound()) && !may_pass) return Damaged(path_, what);
+  if ((status.IsInvalidArgument() || status.IsNotSupported()) && !may_pass) {
     return absl::FailedPreconditionError(absl::StrCat(
         "can't ", Absl(doing), " ", store, ": ", what,
         "; it belongs to another program or to a newer version of this one"));
@@ -54,11 +72,11 @@ absl::Status Store::Explain(std::string_view doing, const rocksdb::Status& statu
 }
 
 absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& path, IfMissing if_missing,
-                                                   rocksdb::Env* env) {
+                                                   size_t memtable_bytes) {
   auto store = std::unique_ptr<Store>(new Store(path));
   bool exists = false;
   absl::Status status = store->CheckDirectory(if_missing, exists);
-  if (status.ok()) status = store->OpenDatabase(exists, env);
+  if (status.ok()) status = store->OpenDatabase(exists, memtable_bytes);
   if (status.ok()) status = store->CheckFormat();
   if (status.ok()) status = store->OpenWatermark();
   if (!status.ok()) return status;
@@ -80,9 +98,12 @@ absl::Status Store::CheckDirectory(IfMissing if_missing, bool& exists) {
   if (if_missing == IfMissing::kCreate) std::filesystem::create_directories(path_, error);
   exists = !error && std::filesystem::exists(path_ + "/CURRENT", error);
   if (error) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("can't use directory ", path_, " for the store: ", error.message(),
-                     "; give one that can be written"));
+    const std::string what =
+        absl::StrCat("can't use directory ", path_, " for the store: ", error.message());
+    if (MayPass(error)) {
+      return absl::UnavailableError(what + "; check the disk and its file system");
+    }
+    return absl::FailedPreconditionError(what + "; give one that can be written");
   }
   const absl::StatusOr<Durable> durable = Watermark::Read(path_);
   if (!durable.ok()) return DamagedIfLoss(path_, durable.status());
@@ -93,12 +114,12 @@ absl::Status Store::CheckDirectory(IfMissing if_missing, bool& exists) {
   return absl::OkStatus();
 }
 
-absl::Status Store::OpenDatabase(bool exists, rocksdb::Env* env) {
-  rocksdb::DBOptions options = StoreOptions(env);
+absl::Status Store::OpenDatabase(bool exists, size_t memtable_bytes) {
+  rocksdb::DBOptions options = StoreOptions(path_);
   options.create_if_missing = !exists;
   const std::vector<rocksdb::ColumnFamilyDescriptor> families = {
       {rocksdb::kDefaultColumnFamilyName, DeclarationsOptions()},
-      {kMessagesFamily, MessagesOptions()}};
+      {kMessagesFamily, MessagesOptions(memtable_bytes)}};
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
   const rocksdb::Status opened = rocksdb::DB::Open(options, path_, families, &handles, &db);

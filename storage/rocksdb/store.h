@@ -7,6 +7,7 @@
 #include <rocksdb/db.h>
 #include <rocksdb/write_batch.h>
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -29,9 +30,9 @@ class Store {
   // FAILED_PRECONDITION if another process has the store open, if a newer program wrote it, if the
   // directory holds something else or can't be used; DATA_LOSS if it is damaged; UNAVAILABLE if
   // there is trouble that may pass, such as a full disk.
-  // `env` null is RocksDB's default; it is not owned.
+  // `memtable_bytes` is as in RocksDbOptions.
   static absl::StatusOr<std::unique_ptr<Store>> Open(const std::string& path, IfMissing if_missing,
-                                                     rocksdb::Env* env);
+                                                     size_t memtable_bytes);
   ~Store();
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
@@ -51,7 +52,7 @@ class Store {
   explicit Store(std::string path) : path_(std::move(path)), manifest_(path_) {}
 
   absl::Status CheckDirectory(IfMissing if_missing, bool& exists);
-  absl::Status OpenDatabase(bool exists, rocksdb::Env* env);
+  absl::Status OpenDatabase(bool exists, size_t memtable_bytes);
   absl::Status CheckFormat();
   absl::Status OpenWatermark();
   void RaiseWatermark();

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "storage/rocksdb/entry_merge.h"
+#include "storage/rocksdb/info_log.h"
 
 namespace warren::storage {
 namespace {
@@ -24,9 +25,9 @@ std::shared_ptr<rocksdb::TableFactory> TableFormat() {
 
 }  // namespace
 
-rocksdb::DBOptions StoreOptions(rocksdb::Env* env) {
+rocksdb::DBOptions StoreOptions(const std::string& path) {
   rocksdb::DBOptions options;
-  if (env != nullptr) options.env = env;
+  options.info_log = std::make_shared<InfoLog>(path);
   options.create_missing_column_families = true;
   // A log that ends in a torn write is what a power cut leaves; Watermark finds real damage.
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
@@ -39,9 +40,6 @@ rocksdb::DBOptions StoreOptions(rocksdb::Env* env) {
   options.max_total_wal_size = 512 * kMiB;
   // Spreads writing-back, so that syncs of the log don't queue behind a whole new file.
   options.bytes_per_sync = kMiB;
-  options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
-  options.keep_log_file_num = 2;
-  options.max_log_file_size = 16 * kMiB;
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
   return options;
@@ -55,11 +53,11 @@ rocksdb::ColumnFamilyOptions DeclarationsOptions() {
   return options;
 }
 
-rocksdb::ColumnFamilyOptions MessagesOptions() {
+rocksdb::ColumnFamilyOptions MessagesOptions(size_t memtable_bytes) {
   rocksdb::ColumnFamilyOptions options;
   options.merge_operator = std::make_shared<EntryMerge>();
   // A message that is settled before its memtable is flushed leaves nothing but a tombstone.
-  options.write_buffer_size = 128 * kMiB;
+  options.write_buffer_size = memtable_bytes;
   options.max_write_buffer_number = 4;
   options.target_file_size_base = 128 * kMiB;
   options.max_bytes_for_level_base = 1024 * kMiB;

@@ -4,16 +4,19 @@
 
 #include <rocksdb/options.h>
 
+#include <cstddef>
+#include <string>
+
 namespace warren::storage {
 
 // Names of the column families; "default" holds all but the messages.
 inline constexpr char kMessagesFamily[] = "messages";
 
-// `env` null is RocksDB's default.
-rocksdb::DBOptions StoreOptions(rocksdb::Env* env);
+// For a store in that directory, which is there.
+rocksdb::DBOptions StoreOptions(const std::string& path);
 // Few and small keys, many of them overwritten again and again.
 rocksdb::ColumnFamilyOptions DeclarationsOptions();
-rocksdb::ColumnFamilyOptions MessagesOptions();
+rocksdb::ColumnFamilyOptions MessagesOptions(size_t memtable_bytes);
 // For the pass over everything at recovery.
 rocksdb::ReadOptions RecoveryReadOptions();
 // The log is on disk before a write returns.

@@ -107,8 +107,14 @@ Watermark::~Watermark() {
 }
 
 void Watermark::Raise(const Durable& value) {
+  // A write that arrived in part would look like damage, so that isn't left as it is.
+  constexpr int kAttempts = 3;
   const Content content = Encode(value);
-  if (pwrite(file_, content.data(), content.size(), 0) == ssize_t{content.size()}) value_ = value;
+  for (int i = 0; i < kAttempts; ++i) {
+    const ssize_t written = pwrite(file_, content.data(), content.size(), 0);
+    if (written == ssize_t{content.size()}) value_ = value;
+    if (written == ssize_t{content.size()} || (i == 0 && written <= 0)) return;
+  }
 }
 
 }  // namespace warren::storage

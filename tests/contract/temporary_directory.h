@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <string>
@@ -13,7 +14,12 @@ namespace warren::storage {
 
 class TemporaryDirectory {
  public:
-  TemporaryDirectory() : path_(::testing::TempDir() + "warren-XXXXXX") {
+  // In memory if this machine has room for files there, for tests that write much and keep little.
+  enum class Where { kDisk, kMemory };
+  explicit TemporaryDirectory(Where where = Where::kDisk)
+      : path_((where == Where::kMemory && access("/dev/shm", W_OK) == 0 ? "/dev/shm/"
+                                                                        : ::testing::TempDir()) +
+              "warren-XXXXXX") {
     if (mkdtemp(path_.data()) == nullptr) ADD_FAILURE() << "can't make " << path_;
   }
   ~TemporaryDirectory() {
