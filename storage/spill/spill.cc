@@ -1,6 +1,7 @@
 #include "storage/spill/spill.h"
 
 #include <algorithm>
+#include <cstring>
 #include <filesystem>
 #include <limits>
 #include <system_error>
@@ -47,21 +48,39 @@ Place PlaceOf(SpillHandle handle) {
 
 uint64_t PaddedSize(uint64_t size) { return (size + kUnit - 1) / kUnit * kUnit; }
 
-// Appends the record of `message`, but for its body.
+// Where a record lies, as it says itself: a disk may mix up what is written where, and lose a write
+// without a word, so that an older record is still there. Nobody but this process reads it.
+struct Tag {
+  uint64_t generation = 0;  // of the file
+  uint64_t offset = 0;
+
+  bool operator==(const Tag&) const = default;
+};
+
+// Makes the record of `message`, but for its body, its tag and the seal.
 absl::Status Encode(const Message& message, std::string& out) {
-  out.assign(kFrameHeaderBytes, '\0');
+  out.assign(kFrameHeaderBytes + sizeof(Tag), '\0');
   Writer io(out);
   WriteMessage(io, message);
-  if (!io.status().ok()) return io.status();
+  return io.status();
+}
+
+// To be called when its place is known.
+absl::Status Seal(const Message& message, const Tag& tag, std::string& out) {
+  std::memcpy(&out[kFrameHeaderBytes], &tag, sizeof(tag));
   return SealFrame(out, 0, message.body.view());
 }
 
-absl::StatusOr<MessagePtr> Decode(std::string_view bytes, NameCache& names) {
+absl::StatusOr<MessagePtr> Decode(std::string_view bytes, const Tag& expected, NameCache& names) {
   const absl::StatusOr<std::string_view> frame = TakeFrame(bytes);
   if (!frame.ok()) return frame.status();
   const absl::StatusOr<std::string_view> payload = OpenFrame(*frame);
   if (!payload.ok()) return payload.status();
-  Reader io(*payload);
+  Tag tag;
+  if (payload->size() < sizeof(tag)) return absl::DataLossError("it is cut off");
+  std::memcpy(&tag, payload->data(), sizeof(tag));
+  if (tag != expected) return absl::DataLossError("another record lies in its place");
+  Reader io(payload->substr(sizeof(tag)));
   MessagePtr message = ReadMessage(io, names);
   if (absl::Status finished = io.Finish(); !finished.ok()) return finished;
   return message;
@@ -92,6 +111,8 @@ absl::StatusOr<SpillHandle> Spill::Write(const Message& message) {
 
   if (absl::Status status = MakeRoom(size); !status.ok()) return status;
   const Place place{.file = newest_, .offset = end(), .size = size};
+  const Tag tag{.generation = newest().generation(), .offset = place.offset};
+  if (absl::Status status = Seal(message, tag, scratch_); !status.ok()) return status;
   newest().AddRecord(place.offset, size);
   if (size <= options_.buffer_bytes) {
     buffer_.append(scratch_).append(body).append(padding);
@@ -121,7 +142,8 @@ absl::Status Spill::StartFile() {
         "the spill directory ", options_.directory, " has ", kFilesMax,
         " files, which is the limit; have the oldest messages consumed or purged"));
   }
-  absl::StatusOr<std::unique_ptr<SpillFile>> file = SpillFile::Make(options_.directory);
+  absl::StatusOr<std::unique_ptr<SpillFile>> file =
+      SpillFile::Make(options_.directory, ++last_generation_);
   if (!file.ok()) return file.status();
   if (free == files_.end()) free = files_.emplace(files_.end());
   *free = *std::move(file);
@@ -140,15 +162,16 @@ absl::Status Spill::Flush() {
 absl::StatusOr<MessagePtr> Spill::Read(SpillHandle handle) {
   const Place place = PlaceOf(handle);
   const SpillFile& file = *files_[place.file];
+  const Tag tag{.generation = file.generation(), .offset = place.offset};
   if (place.offset >= file.written()) {
-    return Decode(std::string_view(buffer_).substr(place.offset - file.written(), place.size),
+    return Decode(std::string_view(buffer_).substr(place.offset - file.written(), place.size), tag,
                   names_);
   }
   std::string room;
   const absl::StatusOr<std::string_view> bytes =
       read_ahead_.Read(file, place.file, place.offset, place.size, room);
   if (!bytes.ok()) return bytes.status();
-  absl::StatusOr<MessagePtr> message = Decode(*bytes, names_);
+  absl::StatusOr<MessagePtr> message = Decode(*bytes, tag, names_);
   if (message.ok()) return message;
   return absl::DataLossError(absl::StrCat(
       "a message in the spill directory ", options_.directory, " is damaged: ",
@@ -169,7 +192,7 @@ void Spill::Drop(SpillHandle handle) {
   }
   // Nobody waits for what is in the buffer any more: it needn't be written.
   buffer_.clear();
-  file.Clear();
+  file.Clear(++last_generation_);
 }
 
 uint64_t Spill::disk_bytes() const {

@@ -5,7 +5,8 @@
 // journal, and nothing here does, on any backend. So nothing is ever synced, and the files have no
 // names: they are gone with the process, however it ends.
 //
-// A message becomes one record (codec/frame.h: checksum, length, then the message, its body last).
+// A message becomes one record (codec/frame.h: checksum, length; then its place, so that a record
+// of elsewhere or of former times isn't taken for it; then the message, its body last).
 // Records gather in a buffer, which is appended to the newest of a few files when it is full. A
 // file is closed when its last record is dropped, and parts without one are given back before
 // (spill_file.h), so a few records that stay keep little disk space from it.
@@ -82,6 +83,7 @@ class Spill {
   std::vector<std::unique_ptr<SpillFile>> files_;
   size_t newest_ = 0;
   uint64_t newest_limit_ = 0;
+  uint64_t last_generation_ = 0;  // of a file
   // Whole records, which follow the bytes that are in the newest file.
   std::string buffer_;
 

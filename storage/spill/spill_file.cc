@@ -51,10 +51,11 @@ int MakeUnnamed(const std::string& directory) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<SpillFile>> SpillFile::Make(const std::string& directory) {
+absl::StatusOr<std::unique_ptr<SpillFile>> SpillFile::Make(const std::string& directory,
+                                                          uint64_t generation) {
   const int fd = MakeUnnamed(directory);
   if (fd < 0) return Failed("make", directory, -fd);
-  return std::unique_ptr<SpillFile>(new SpillFile(directory, fd));
+  return std::unique_ptr<SpillFile>(new SpillFile(directory, fd, generation));
 }
 
 SpillFile::~SpillFile() { close(fd_); }
@@ -130,7 +131,8 @@ void SpillFile::GiveBackIfDead(uint64_t chunk) {
   given_back_ += kChunkBytes;
 }
 
-void SpillFile::Clear() {
+void SpillFile::Clear(uint64_t generation) {
+  generation_ = generation;
   // If it fails, what is there is overwritten.
   [[maybe_unused]] const int ignored = written_ == 0 ? 0 : ftruncate(fd_, 0);
   written_ = 0;

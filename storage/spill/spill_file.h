@@ -29,7 +29,9 @@ class SpillFile {
   static constexpr uint64_t kChunkBytes = uint64_t{64} << 10;
 
   // UNAVAILABLE, with a remedy, if no file can be made in `directory`, which must be there.
-  static absl::StatusOr<std::unique_ptr<SpillFile>> Make(const std::string& directory);
+  // `generation` names what is written from now on, and is used for nothing else.
+  static absl::StatusOr<std::unique_ptr<SpillFile>> Make(const std::string& directory,
+                                                         uint64_t generation);
   ~SpillFile();
   SpillFile(const SpillFile&) = delete;
   SpillFile& operator=(const SpillFile&) = delete;
@@ -47,16 +49,18 @@ class SpillFile {
   void AddRecord(uint64_t offset, uint64_t size);
   void DropRecord(uint64_t offset, uint64_t size);
 
-  // Starts anew, empty. REQUIRES: records() == 0.
-  void Clear();
+  // Starts anew, empty, as another generation. REQUIRES: records() == 0.
+  void Clear(uint64_t generation);
 
   uint64_t written() const { return written_; }
+  uint64_t generation() const { return generation_; }
   uint64_t records() const { return records_; }
   // What it takes on disk, apart from what the file system adds.
   uint64_t disk_bytes() const { return written_ - given_back_; }
 
  private:
-  SpillFile(const std::string& directory, int fd) : directory_(directory), fd_(fd) {}
+  SpillFile(const std::string& directory, int fd, uint64_t generation)
+      : directory_(directory), fd_(fd), generation_(generation) {}
 
   absl::Status WriteAt(uint64_t offset, std::string_view bytes);
   // Gives chunk number `chunk` back, if it is written and without a record.
@@ -64,6 +68,7 @@ class SpillFile {
 
   const std::string directory_;  // for messages
   const int fd_;
+  uint64_t generation_;
   uint64_t written_ = 0;
   uint64_t records_ = 0;
   uint64_t given_back_ = 0;
