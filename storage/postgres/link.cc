@@ -139,7 +139,9 @@ void Link::Note(const Result& result) {
   const char* const primary = PQresultErrorField(result.get(), PG_DIAG_MESSAGE_PRIMARY);
   const char* const detail = PQresultErrorField(result.get(), PG_DIAG_MESSAGE_DETAIL);
   std::string message = primary != nullptr ? primary : PQresultErrorMessage(result.get());
+  const char* const hint = PQresultErrorField(result.get(), PG_DIAG_MESSAGE_HINT);
   if (detail != nullptr) absl::StrAppend(&message, " (", detail, ")");
+  if (hint != nullptr) absl::StrAppend(&message, " (", hint, ")");
   failure_ = SqlTrouble(where_, doing_, state != nullptr ? state : "", message);
 }
 

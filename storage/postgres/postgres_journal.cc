@@ -56,8 +56,9 @@ class PostgresJournal::Impl {
   absl::Status Tidy(const TidyTask& task);
   // One attempt to make the batch durable, all that it needs included.
   absl::Status Attempt(const Batch& batch);
-  // Tries until the batch is durable, or hope is gone. `trouble` is why it isn't.
-  absl::Status SitOut(const Batch& batch, absl::Status trouble);
+  // Makes attempts until one succeeds, or hope is gone. `trouble` is why it is to be tried.
+  template <typename Try>
+  absl::Status SitOut(absl::Status trouble, Try attempt);
   void Stalled(std::string_view reason);
   void Resumed();
 
@@ -93,10 +94,28 @@ absl::Status PostgresJournal::Impl::GetReady() {
   return absl::OkStatus();
 }
 
+template <typename Try>
+absl::Status PostgresJournal::Impl::SitOut(absl::Status trouble, Try attempt) {
+  std::chrono::milliseconds pause = options_.retry_first;
+  while (MayPass(trouble)) {
+    Stalled({trouble.message().data(), trouble.message().size()});
+    if (!WaitUnlessStopped(options_.stop, pause)) {
+      return absl::CancelledError(absl::StrCat("stopped while waiting: ", trouble.message()));
+    }
+    pause = std::min(pause * 2, options_.retry_most);
+    trouble = attempt();
+  }
+  return trouble;
+}
+
 absl::Status PostgresJournal::Impl::Recover(const RecordSink& sink) {
-  absl::Status status = GetReady();
-  if (status.ok()) status = RecoverAll(session_.link(), sink, segments_);
-  if (!status.ok()) return status;
+  const auto connect = [this]() -> absl::StatusOr<Link*> {
+    absl::Status status = GetReady();
+    if (MayPass(status)) status = SitOut(std::move(status), [this] { return GetReady(); });
+    if (!status.ok()) return status;
+    return &session_.link();
+  };
+  if (absl::Status status = RecoverAll(connect, sink, segments_); !status.ok()) return status;
   segments_.Start();
   recovered_ = true;
   Resumed();
@@ -121,7 +140,7 @@ absl::Status PostgresJournal::Impl::Write(const Batch& batch) {
   // A connection that broke while nothing was to be written is no trouble yet.
   const bool broken = MayPass(status) && !session_.ready();
   if (broken && !options_.stop.stop_requested()) status = Attempt(batch);
-  if (MayPass(status)) status = SitOut(batch, std::move(status));
+  if (MayPass(status)) status = SitOut(std::move(status), [&] { return Attempt(batch); });
   if (status.ok()) Resumed();
   return status;
 }
@@ -143,19 +162,6 @@ absl::Status PostgresJournal::Impl::Attempt(const Batch& batch) {
     doubt_ = Doubt::kBatch;
   }
   return status;
-}
-
-absl::Status PostgresJournal::Impl::SitOut(const Batch& batch, absl::Status trouble) {
-  std::chrono::milliseconds pause = options_.retry_first;
-  while (MayPass(trouble)) {
-    Stalled({trouble.message().data(), trouble.message().size()});
-    if (!WaitUnlessStopped(options_.stop, pause)) {
-      return absl::CancelledError(absl::StrCat("stopped while waiting: ", trouble.message()));
-    }
-    pause = std::min(pause * 2, options_.retry_most);
-    trouble = Attempt(batch);
-  }
-  return trouble;
 }
 
 void PostgresJournal::Impl::Stalled(std::string_view reason) {

@@ -2,15 +2,18 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "storage/codec/record_codec.h"
 #include "storage/postgres/copy_format.h"
 #include "storage/postgres/segment_reader.h"
+#include "storage/postgres/trouble.h"
 
 namespace warren::storage {
 namespace {
@@ -20,15 +23,19 @@ constexpr char kById[] = " ORDER BY id < 0, id";
 
 struct SegmentRange {
   SegmentNumber segment = 0;
+  SegmentKind kind = SegmentKind::kPublished;
   uint64_t lowest = 0;  // of its ids; or less
 };
 
 class Recovery {
  public:
-  Recovery(Link& link, const RecordSink& sink, Segments& segments)
-      : link_(link), sink_(sink), segments_(segments), reader_(link) {}
+  Recovery(const Connect& connect, const RecordSink& sink, Segments& segments)
+      : connect_(connect), sink_(sink), segments_(segments) {}
 
   absl::Status Run() {
+    absl::StatusOr<Link*> link = connect_();
+    if (!link.ok()) return link.status();
+    link_ = *link;
     absl::Status status = Ids();
     if (status.ok()) status = VirtualHosts();
     if (status.ok()) status = Declared<ExchangeDeclared>("warren.exchanges");
@@ -42,26 +49,50 @@ class Recovery {
   }
 
  private:
-  // Reads rows of `columns` of a table: `read` makes a record of each.
+  // Reads once more for as long as the connection breaks meanwhile.
   template <typename Read>
-  absl::Status Table(const std::string& table, const char* columns, int16_t fields,
+  absl::Status Repeat(Read read) {
+    absl::Status status = read();
+    while (MayPass(status) && !sink_failed_ && !link_->is_open()) {
+      absl::StatusOr<Link*> link = connect_();
+      if (!link.ok()) return link.status();
+      link_ = *link;
+      status = read();
+    }
+    return status;
+  }
+
+  // Reads rows of `columns` of a table, in an order that doesn't change: `read` makes a record of
+  // each.
+  template <typename Read>
+  absl::Status Table(const std::string& table, const std::string& columns, int16_t fields,
                      const std::string& rest, Read read) {
-    uint64_t row_number = 0;
-    return link_.CopyOut(
-        absl::StrCat("COPY (SELECT ", columns, " FROM ", table, rest,
-                     ") TO STDOUT (FORMAT binary)"),
-        absl::StrCat("read ", table), [&](std::string_view row) {
-          CopyReader in(row);
-          if (!in.Row(fields)) return in.Finish();
-          ++row_number;
-          return read(in);
-        });
+    uint64_t taken = 0;
+    return Repeat([&] {
+      uint64_t row_number = 0;
+      return link_->CopyOut(
+          absl::StrCat("COPY (SELECT ", columns, " FROM ", table, rest,
+                       ") TO STDOUT (FORMAT binary)"),
+          absl::StrCat("read ", table), [&](std::string_view row) {
+            CopyReader in(row);
+            if (!in.Row(fields)) return in.Finish();
+            if (row_number++ < taken) return absl::OkStatus();
+            ++taken;
+            return read(in);
+          });
+    });
+  }
+
+  absl::Status Give(Record record) {
+    absl::Status taken = sink_(std::move(record));
+    sink_failed_ = !taken.ok();
+    return taken;
   }
 
   absl::Status Damaged(const std::string& table, const std::string& row,
                        const absl::Status& status) {
     return DamagedTable(
-        link_.where(), table,
+        link_->where(), table,
         absl::Status(status.code(), absl::StrCat(row, ": ", status.message())));
   }
 
@@ -69,7 +100,7 @@ class Recovery {
     return Table("warren.shards", "ids_below", 1, " WHERE shard = 0", [this](CopyReader& in) {
       const auto below = static_cast<uint64_t>(in.Required(in.Int8()));
       if (!in.Finish().ok()) return Damaged("warren.shards", "shard 0", in.Finish());
-      return below == 0 ? absl::OkStatus() : sink_(IdsReserved{below});
+      return below == 0 ? absl::OkStatus() : Give(IdsReserved{below});
     });
   }
 
@@ -77,7 +108,7 @@ class Recovery {
     return Table("warren.virtual_hosts", "name_bytes", 1, " ORDER BY 1", [this](CopyReader& in) {
       VirtualHostDeclared host{std::string(in.Required(in.Bytes()))};
       if (!in.Finish().ok()) return Damaged("warren.virtual_hosts", host.name, in.Finish());
-      return sink_(std::move(host));
+      return Give(std::move(host));
     });
   }
 
@@ -96,7 +127,7 @@ class Recovery {
                    std::get<R>(*record).id.value != id) {
           status = absl::DataLossError("column record belongs to something else");
         } else {
-          return sink_(*std::move(record));
+          return Give(*std::move(record));
         }
       }
       return Damaged(table, absl::StrCat("id ", id), status);
@@ -114,13 +145,13 @@ class Recovery {
                      return Damaged("warren.queue_serving", absl::StrCat("queue ", r.queue.value),
                                     status);
                    }
-                   return sink_(r);
+                   return Give(r);
                  });
   }
 
   absl::Status Producers() {
     return Table("warren.producers", "virtual_host_bytes, producer_bytes, last_sequence, at_ms", 4,
-                 "", [this](CopyReader& in) {
+                 " ORDER BY 1, 2", [this](CopyReader& in) {
                    ProducerAdvanced r;
                    r.virtual_host = std::string(in.Required(in.Bytes()));
                    r.producer_id = std::string(in.Required(in.Bytes()));
@@ -129,13 +160,13 @@ class Recovery {
                    if (absl::Status status = in.Finish(); !status.ok()) {
                      return Damaged("warren.producers", r.producer_id, status);
                    }
-                   return sink_(std::move(r));
+                   return Give(std::move(r));
                  });
   }
 
   absl::Status Seen() {
-    return Table("warren.deduplication", "exchange, queue, message_id_bytes, until_ms", 4, "",
-                 [this](CopyReader& in) {
+    return Table("warren.deduplication", "exchange, queue, message_id_bytes, until_ms", 4,
+                 " ORDER BY 1, 2, 3", [this](CopyReader& in) {
                    MessageIdSeen r;
                    r.exchange.value = static_cast<uint64_t>(in.Required(in.Int8()));
                    r.queue.value = static_cast<uint64_t>(in.Required(in.Int8()));
@@ -144,46 +175,78 @@ class Recovery {
                    if (absl::Status status = in.Finish(); !status.ok()) {
                      return Damaged("warren.deduplication", r.message_id, status);
                    }
-                   return sink_(std::move(r));
+                   return Give(std::move(r));
                  });
   }
 
+  // Asks each segment by itself: their partitioned parents would take a lock on every one of them at
+  // once, and the server has room for some thousands.
   absl::Status FindSegments() {
-    // The lowest id takes a look at every row, but not at what lies beside it.
     absl::Status status = Table(
-        "warren.segments s", "s.segment, s.kind = 'kept', coalesce(r.lowest, 0), "
-        "CASE WHEN r.any IS NULL AND n.any IS NULL THEN 0 ELSE"
-        " pg_table_size(('warren.messages_' || s.segment)::regclass) +"
-        " pg_table_size(('warren.settlements_' || s.segment)::regclass) END", 4,
-        " LEFT JOIN (SELECT segment, true AS any, CASE WHEN min(id) < 0 THEN 0 ELSE min(id) END"
-        " AS lowest FROM warren.messages GROUP BY segment) r ON r.segment = s.segment"
-        " LEFT JOIN (SELECT DISTINCT segment, true AS any FROM warren.settlements) n"
-        " ON n.segment = s.segment",
-        [this](CopyReader& in) {
-          SegmentRange range;
-          range.segment = in.Required(in.Int4());
-          const bool kept = in.Required(in.Bool());
-          range.lowest = static_cast<uint64_t>(in.Required(in.Int8()));
-          const auto bytes = static_cast<uint64_t>(in.Required(in.Int8()));
-          if (absl::Status finished = in.Finish(); !finished.ok()) {
-            return Damaged("warren.segments", absl::StrCat("segment ", range.segment), finished);
-          }
-          segments_.Restore(range.segment, kept ? SegmentKind::kKept : SegmentKind::kPublished,
-                            bytes);
-          ranges_.push_back(range);
-          return absl::OkStatus();
-        });
+        "warren.segments s",
+        "coalesce(s.segment, t.segment), s.kind = 'kept', coalesce(t.tables, '')", 3,
+        " FULL JOIN (SELECT substring(relname FROM '[0-9]+$')::int AS segment,"
+        " string_agg(relname, ' ' ORDER BY relname) AS tables FROM pg_class"
+        " WHERE relnamespace = 'warren'::regnamespace AND relkind = 'r'"
+        " AND relname ~ '^(messages|settlements)_[0-9]{1,9}$' GROUP BY 1) t"
+        " ON t.segment = s.segment ORDER BY 1",
+        [this](CopyReader& in) { return ListSegment(in); });
+    for (size_t i = 0; status.ok() && i < ranges_.size(); ++i) status = LookAtSegment(ranges_[i]);
     std::sort(ranges_.begin(), ranges_.end(), [](const SegmentRange& a, const SegmentRange& b) {
       return std::pair(a.lowest, a.segment) < std::pair(b.lowest, b.segment);
     });
     return status;
   }
 
+  absl::Status ListSegment(CopyReader& in) {
+    SegmentRange range;
+    range.segment = in.Required(in.Int4());
+    const std::optional<bool> kept = in.Bool();
+    const std::string tables(in.Required(in.Bytes()));
+    absl::Status status = in.Finish();
+    if (status.ok() && !kept) status = absl::DataLossError("its row is missing");
+    for (const char* const name : {"messages_", "settlements_"}) {
+      const std::string table = absl::StrCat(name, range.segment);
+      if (status.ok() && !absl::StrContains(tables, table)) {
+        status = absl::DataLossError(absl::StrCat("the table warren.", table, " is missing"));
+      }
+    }
+    if (!status.ok()) {
+      return Damaged("warren.segments", absl::StrCat("segment ", range.segment), status);
+    }
+    range.kind = *kept ? SegmentKind::kKept : SegmentKind::kPublished;
+    ranges_.push_back(range);
+    return absl::OkStatus();
+  }
+
+  absl::Status LookAtSegment(SegmentRange& range) {
+    const std::string messages = absl::StrCat("warren.messages_", range.segment);
+    const std::string notes = absl::StrCat("warren.settlements_", range.segment);
+    // The lowest id takes a look at every row, but not at what lies beside it.
+    return Table(
+        messages,
+        absl::StrCat("coalesce(CASE WHEN min(id) < 0 THEN 0 ELSE min(id) END, 0),"
+                     " CASE WHEN count(id) = 0 AND NOT EXISTS (SELECT FROM ", notes, ") THEN 0"
+                     " ELSE pg_table_size('", messages, "'::regclass) +"
+                     " pg_table_size('", notes, "'::regclass) END"),
+        2, "", [&](CopyReader& in) {
+          range.lowest = static_cast<uint64_t>(in.Required(in.Int8()));
+          const auto bytes = static_cast<uint64_t>(in.Required(in.Int8()));
+          if (!in.Finish().ok()) return Damaged(messages, "its ids", in.Finish());
+          segments_.Restore(range.segment, range.kind, bytes);
+          return absl::OkStatus();
+        });
+  }
+
   absl::Status Messages() {
     for (const SegmentRange& range : ranges_) {
       if (absl::Status status = EmitBelow(range.lowest); !status.ok()) return status;
       const auto old_end = static_cast<ptrdiff_t>(held_.size());
-      if (absl::Status status = reader_.Read(range.segment, 0, held_); !status.ok()) return status;
+      const absl::Status status = Repeat([&] {
+        held_.resize(static_cast<size_t>(old_end));
+        return reader_.Read(*link_, range.segment, 0, held_);
+      });
+      if (!status.ok()) return status;
       const auto by_id = [](const LiveMessage& a, const LiveMessage& b) {
         return a.record.id < b.record.id;
       };
@@ -215,14 +278,16 @@ class Recovery {
       }
       last_ = message.id;
       if (message.entries.empty()) continue;
-      if (absl::Status taken = sink_(std::move(message)); !taken.ok()) return taken;
+      if (absl::Status taken = Give(std::move(message)); !taken.ok()) return taken;
     }
     held_.erase(held_.begin(), held_.begin() + static_cast<ptrdiff_t>(count));
     return absl::OkStatus();
   }
 
-  Link& link_;
+  const Connect& connect_;
+  Link* link_ = nullptr;
   const RecordSink& sink_;
+  bool sink_failed_ = false;
   Segments& segments_;
   SegmentReader reader_;
   NameCache names_;
@@ -233,8 +298,8 @@ class Recovery {
 
 }  // namespace
 
-absl::Status RecoverAll(Link& link, const RecordSink& sink, Segments& segments) {
-  return Recovery(link, sink, segments).Run();
+absl::Status RecoverAll(const Connect& connect, const RecordSink& sink, Segments& segments) {
+  return Recovery(connect, sink, segments).Run();
 }
 
 }  // namespace warren::storage

@@ -43,7 +43,7 @@ absl::Status DamagedTable(const std::string& where, const std::string& table,
                    "; restore the database from a backup, or delete the row to do without it"));
 }
 
-absl::Status SegmentReader::ReadNotes(SegmentNumber segment) {
+absl::Status SegmentReader::ReadNotes(Link& link, SegmentNumber segment) {
   notes_.clear();
   const std::string table = absl::StrCat("warren.settlements_", segment);
   const auto take = [&](std::string_view row) {
@@ -62,7 +62,7 @@ absl::Status SegmentReader::ReadNotes(SegmentNumber segment) {
       status = absl::DataLossError("a delivery count is out of range");
     }
     if (!status.ok()) {
-      return DamagedTable(link_.where(), table,
+      return DamagedTable(link.where(), table,
                           absl::DataLossError(absl::StrCat("message ", message, ": ",
                                                            status.message())));
     }
@@ -79,7 +79,7 @@ absl::Status SegmentReader::ReadNotes(SegmentNumber segment) {
     }
     return absl::OkStatus();
   };
-  return link_.CopyOut(
+  return link.CopyOut(
       ReadScript(absl::StrCat("SELECT message_id, queue, seq, kind = 'r', expires_at_ms, "
                               "due_at_ms, delivery_count FROM ",
                               table, " s WHERE kind IN ('r','u') AND ",
@@ -87,14 +87,14 @@ absl::Status SegmentReader::ReadNotes(SegmentNumber segment) {
       absl::StrCat("read ", table), take);
 }
 
-absl::Status SegmentReader::Read(SegmentNumber segment, uint64_t most,
+absl::Status SegmentReader::Read(Link& link, SegmentNumber segment, uint64_t most,
                                  std::vector<LiveMessage>& to) {
-  if (absl::Status status = ReadNotes(segment); !status.ok()) return status;
+  if (absl::Status status = ReadNotes(link, segment); !status.ok()) return status;
   const std::string table = absl::StrCat("warren.messages_", segment);
   const auto take = [&](std::string_view row) {
     LiveMessage live;
     const absl::StatusOr<bool> read = rows_.Read(row, live.record);
-    if (!read.ok()) return DamagedTable(link_.where(), table, read.status());
+    if (!read.ok()) return DamagedTable(link.where(), table, read.status());
     if (!*read) return absl::OkStatus();
     live.bytes = RowBytes(row.size());
     if (const auto notes = notes_.find(live.record.id.value); notes != notes_.end()) {
@@ -109,7 +109,7 @@ absl::Status SegmentReader::Read(SegmentNumber segment, uint64_t most,
     to.push_back(std::move(live));
     return absl::OkStatus();
   };
-  return link_.CopyOut(
+  return link.CopyOut(
       ReadScript(absl::StrCat(
           "SELECT ", absl::string_view(kReadColumns.data(), kReadColumns.size()), " FROM ", table,
           " m WHERE ", NotGone(segment, "m.id"),

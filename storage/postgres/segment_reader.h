@@ -24,11 +24,10 @@ struct LiveMessage {
 
 class SegmentReader {
  public:
-  explicit SegmentReader(Link& link) : link_(link) {}
-
   // Appends the live messages of the segment, in no particular order; no more than `most`, if that
   // isn't 0. DATA_LOSS that names table and message if a row is damaged; else as in trouble.h.
-  absl::Status Read(SegmentNumber segment, uint64_t most, std::vector<LiveMessage>& to);
+  absl::Status Read(Link& link, SegmentNumber segment, uint64_t most,
+                    std::vector<LiveMessage>& to);
 
  private:
   struct Note {
@@ -37,9 +36,8 @@ class SegmentReader {
     int64_t sequence = 0;
   };
 
-  absl::Status ReadNotes(SegmentNumber segment);
+  absl::Status ReadNotes(Link& link, SegmentNumber segment);
 
-  Link& link_;
   MessageRowReader rows_;
   // Of one segment, by message and queue.
   absl::flat_hash_map<uint64_t, std::vector<Note>> notes_;

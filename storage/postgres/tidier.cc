@@ -38,8 +38,8 @@ absl::Status Tidier::On(const DropSegment& task) {
 }
 
 absl::Status Tidier::On(const MoveMessages& task) {
-  SegmentReader reader(session_.link());
-  absl::Status read = reader.Read(task.from, task.messages, moved_);
+  SegmentReader reader;
+  absl::Status read = reader.Read(session_.link(), task.from, task.messages, moved_);
   if (!read.ok() || moved_.empty()) return read;
   return WriteRows(task);
 }

@@ -47,6 +47,9 @@ constexpr Kind kKinds[] = {
      "the server is read-only, as a standby is; it is tried again until it is writable, or name "
      "all servers in the URL with target_session_attrs=read-write"},
     {"53100", Code::kUnavailable, "the server's disk is full; it goes on when there is room"},
+    {"53200", Code::kUnavailable,
+     "the server lacks memory, or room for locks: raise max_locks_per_transaction if it says so; "
+     "it is tried again"},
     {"53300", Code::kUnavailable,
      "the server has no connection to spare; raise max_connections or close others"},
     {"57014", Code::kUnavailable,

@@ -55,6 +55,11 @@ TEST(Trouble, SaysWhereAndWhatAndWhatToDo) {
             "disk is full; it goes on when there is room");
 }
 
+TEST(Trouble, NamesTheSettingThatBoundsLocks) {
+  EXPECT_THAT(std::string(SqlTrouble("where", "read", "53200", "out of shared memory").message()),
+              HasSubstr("raise max_locks_per_transaction"));
+}
+
 TEST(Trouble, MayPassWhileTheBrokerWaits) {
   for (const Code code : {Code::kUnavailable, Code::kUnauthenticated, Code::kPermissionDenied}) {
     EXPECT_TRUE(MayPass(absl::Status(code, ""))) << absl::StatusCodeToString(code);
