@@ -57,6 +57,12 @@ torture: export ROUNDS ?= $(if $(MINUTES),,20)
 torture: build test-tools ## Kill, stop, cut, slow and fill up all there is under load, and look for losses: 20 rounds of each kind, or MINUTES=… of the mixture; FAULT=…, STORAGE=…, ROUNDS=…, SEED=….
 	@WARREN_BINARY=$(abspath $(BUILD))/bin/warren $(VENV)/bin/pytest -q -s tests/torture/test_torture.py $(ARGS)
 
+.PHONY: fault-matrix
+fault-matrix: test-tools ## Fail every call, statement and byte that the stores depend on, in turn (an hour); FAULTS="rocksdb_faults spill_faults postgres_statements".
+	@$(NINJA) -C $(BUILD) rocksdb_faults_test spill_faults_test postgres_statements_test
+	@for zone in $(or $(FAULTS),rocksdb_faults spill_faults postgres_statements); do \
+	  WARREN_FAULT_MATRIX=1 $(BUILD)/tests/$${zone}_test; done
+
 .PHONY: bench-recovery
 bench-recovery: build test-tools ## Measure the start on an empty store and after a crash with 1,000,000 messages in it; STORAGE=….
 	@WARREN_BINARY=$(abspath $(BUILD))/bin/warren $(VENV)/bin/python tests/bench/recovery.py $(MESSAGES) $(BYTES)
