@@ -58,10 +58,10 @@ torture: build test-tools ## Kill, stop, cut, slow and fill up all there is unde
 	@WARREN_BINARY=$(abspath $(BUILD))/bin/warren $(VENV)/bin/pytest -q -s tests/torture/test_torture.py $(ARGS)
 
 .PHONY: fault-matrix
-fault-matrix: test-tools ## Fail every call, statement and byte that the stores depend on, in turn (an hour); FAULTS="rocksdb_faults spill_faults postgres_statements".
+fault-matrix: test-tools ## Fail every call, statement and byte that the stores depend on, in turn (two hours); FAULTS="rocksdb_faults spill_faults postgres_statements", CASES=….
 	@$(NINJA) -C $(BUILD) rocksdb_faults_test spill_faults_test postgres_statements_test
 	@for zone in $(or $(FAULTS),rocksdb_faults spill_faults postgres_statements); do \
-	  WARREN_FAULT_MATRIX=1 $(BUILD)/tests/$${zone}_test; done
+	  WARREN_FAULT_MATRIX=$(or $(CASES),all) $(BUILD)/tests/$${zone}_test; done
 
 .PHONY: bench-recovery
 bench-recovery: build test-tools ## Measure the start on an empty store and after a crash with 1,000,000 messages in it; STORAGE=….

@@ -1,5 +1,5 @@
-// How much of the fault matrix (docs/testing.md) a run covers: all of it if WARREN_FAULT_MATRIX is
-// set, as `make fault-matrix` does, else a sample that fits into `make test`.
+// How much of the fault matrix (docs/testing.md) a run covers: a sample that fits into `make test`,
+// or that many cases of each loop as WARREN_FAULT_MATRIX says, or every one if that is "all".
 #pragma once
 
 #include <unistd.h>
@@ -15,13 +15,18 @@
 
 namespace warren::storage {
 
-inline bool WholeFaultMatrix() { return std::getenv("WARREN_FAULT_MATRIX") != nullptr; }
+// `sample` unless something else is asked for.
+inline uint64_t SampleSize(uint64_t sample, uint64_t all) {
+  const char* const asked = std::getenv("WARREN_FAULT_MATRIX");
+  if (asked == nullptr) return sample;
+  return std::string(asked) == "all" ? all : std::strtoull(asked, nullptr, 10);
+}
 
-// Picks about `sample` of `all` cases, from a seed; every one if the whole matrix is asked for.
+// Picks about `sample` of `all` cases, from a seed.
 class Sample {
  public:
   Sample(uint64_t seed, uint64_t sample, uint64_t all)
-      : random_(seed), sample_(WholeFaultMatrix() ? all : sample), all_(all) {}
+      : random_(seed), sample_(sample), all_(all) {}
   bool Takes() { return sample_ >= all_ || random_() % all_ < sample_; }
 
  private:
@@ -35,7 +40,8 @@ class SampleOfEach {
  public:
   SampleOfEach(uint64_t seed, uint64_t sample, const std::map<std::string, uint64_t>& all) {
     for (const auto& [zone, cases] : all) {
-      samples_.emplace(zone, Sample(seed + samples_.size(), sample / all.size() + 1, cases));
+      const uint64_t size = SampleSize(sample, cases * all.size()) / all.size() + 1;
+      samples_.emplace(zone, Sample(seed + samples_.size(), size, cases));
     }
   }
   bool Takes(const std::string& zone) { return samples_.at(zone).Takes(); }

@@ -43,6 +43,7 @@ AssertionResult JournalLife::HoldsAcknowledged(const Script& script, size_t ackn
 
 AssertionResult JournalLife::Ended(const absl::Status& status) {
   ++endings_[absl::StatusCodeToString(status.code())];
+  last_ending_ = status;
   const bool typed = absl::IsUnavailable(status) || absl::IsDataLoss(status) ||
                      absl::IsFailedPrecondition(status) || absl::IsPermissionDenied(status);
   const bool names_store = std::string(status.message()).find(options_.where) != std::string::npos;

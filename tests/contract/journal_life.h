@@ -51,6 +51,8 @@ class JournalLife {
 
   // Errors that ended the broker, at its start or later, by their codes.
   const std::map<std::string, int>& endings() const { return endings_; }
+  // The last of them.
+  const absl::Status& last_ending() const { return last_ending_; }
   // Those of Append alone.
   int append_endings() const { return append_endings_; }
 
@@ -68,6 +70,7 @@ class JournalLife {
   const LifeOptions options_;
   size_t acknowledged_ = 0;
   std::map<std::string, int> endings_;
+  absl::Status last_ending_;
   int append_endings_ = 0;
 };
 

@@ -119,7 +119,10 @@ TEST_F(RocksDbFaults, AnyCallMayFail) {
     std::map<std::string, int>& outcomes = by_zone[absl::StrCat(place.zone, ", ", NameOf(fault))];
     if (disk.failed() > 0) {
       ++met;
-      for (const auto& [ending, times] : life.endings()) outcomes[ending] += times;
+      for (const auto& [ending, times] : life.endings()) {
+        outcomes[ending] += times;
+        EXPECT_EQ(ending, "UNAVAILABLE") << what << ": it passes: " << life.last_ending();
+      }
       if (life.endings().empty()) ++outcomes["sat out"];
     } else {
       ++outcomes["not met"];
@@ -148,7 +151,7 @@ TEST_F(RocksDbFaults, APowerCutAfterAnyStepLosesNothing) {
       {DiskHistory::Keep::kAll, "all"},
       {DiskHistory::Keep::kTornTail, "a torn part of what was not synced"}};
   const uint64_t all = history.steps().size() * std::size(kKept);
-  Sample sample(seed_, kSample, all);
+  Sample sample(seed_, SampleSize(kSample, all), all);
   Random random(seed_);
   FaultyDisk disk(crashed(), ZoneOf);  // saves the syncs
   DiskReplay replay(history);

@@ -143,7 +143,7 @@ TEST_F(SpillFaults, AnyCallMayFail) {
   }
   uint64_t all = 0;
   for (const auto& [place, calls] : counts) all += 4 * calls;
-  Sample sample(seed_, kSample, all);
+  Sample sample(seed_, SampleSize(kSample, all), all);
   uint64_t tried = 0;
   std::map<std::string, int> outcomes;
   for (const auto& [place, calls] : counts) {
