@@ -30,12 +30,13 @@ bool MayPass(const std::error_code& error) {
          error == std::errc::too_many_files_open || error == std::errc::too_many_files_open_in_system;
 }
 
-// RocksDB has other codes where it couldn't look whether a file is there: a table, or CURRENT, of
-// which we know better.
+// RocksDB has other codes where it couldn't look at a file: a table; or CURRENT, which we know to be
+// there, and of which it blames direct I/O, which we don't ask for.
 bool IsErrorOfTheDisk(const rocksdb::Status& status) {
   const std::string what = status.ToString();
   return (absl::StrContains(what, "IO error") && !absl::StrContains(what, "No such file")) ||
-         absl::StrContains(what, "create_if_missing is false");
+         absl::StrContains(what, "create_if_missing is false") ||
+         absl::StrContains(what, "Direct I/O is not supported");
 }
 
 // Names the store in what a part of it says.
