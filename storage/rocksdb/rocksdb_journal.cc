@@ -3,7 +3,9 @@
 #include <rocksdb/iterator.h>
 
 #include <algorithm>
+#include <unordered_set>
 #include <utility>
+#include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "storage/codec/record_codec.h"
@@ -18,6 +20,28 @@ namespace warren::storage {
 namespace {
 
 std::string_view View(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
+
+// The exchanges and queues that are declared. An id is never used again, so the window of one that
+// is there has never been deleted.
+class WindowOwners {
+ public:
+  // To be told of all declarations. False if it is an entry of the window of one that isn't there.
+  bool HasWindowOf(const Record& record) {
+    if (const auto* exchange = std::get_if<ExchangeDeclared>(&record)) {
+      exchanges_.insert(exchange->id.value);
+    } else if (const auto* queue = std::get_if<QueueDeclared>(&record)) {
+      queues_.insert(queue->id.value);
+    } else if (const auto* seen = std::get_if<MessageIdSeen>(&record)) {
+      return seen->exchange ? exchanges_.count(seen->exchange.value) > 0
+                            : queues_.count(seen->queue.value) > 0;
+    }
+    return true;
+  }
+
+ private:
+  std::unordered_set<uint64_t> exchanges_;
+  std::unordered_set<uint64_t> queues_;
+};
 
 // Says where a value of the store can't be read. Keeps the code: an encoding that is too new is no
 // damage.
@@ -57,8 +81,19 @@ absl::Status RocksDbJournal::Recover(const RecordSink& sink) {
   return status.ok() ? RecoverMessages(sink) : status;
 }
 
+absl::StatusOr<bool> RocksDbJournal::IsLive(std::string_view declaration_key) const {
+  std::string value;
+  const rocksdb::Status got =
+      store_->db().Get(rocksdb::ReadOptions(), store_->declarations(),
+                       rocksdb::Slice(declaration_key.data(), declaration_key.size()), &value);
+  if (got.ok() || got.IsNotFound()) return got.ok();
+  return store_->Explain("read", got);
+}
+
 absl::Status RocksDbJournal::RecoverDeclarations(const RecordSink& sink) {
   NameCache names;
+  // Windows are deleted as ranges, together with their owners, which come before them.
+  WindowOwners owners;
   const std::unique_ptr<rocksdb::Iterator> it(
       store_->db().NewIterator(RecoveryReadOptions(), store_->declarations()));
   for (it->SeekToFirst(); it->Valid(); it->Next()) {
@@ -70,6 +105,11 @@ absl::Status RocksDbJournal::RecoverDeclarations(const RecordSink& sink) {
       record = absl::DataLossError("it belongs to another key");
     }
     if (!record.ok()) return AtKey(options_.path, "declarations", key, record.status());
+    if (!owners.HasWindowOf(*record)) {
+      const absl::StatusOr<bool> is_live = IsLive(key);
+      if (!is_live.ok()) return is_live.status();
+      if (!*is_live) continue;
+    }
     if (absl::Status taken = sink(*std::move(record)); !taken.ok()) return taken;
   }
   return store_->Explain("read", it->status());
@@ -77,8 +117,8 @@ absl::Status RocksDbJournal::RecoverDeclarations(const RecordSink& sink) {
 
 absl::Status RocksDbJournal::RecoverMessages(const RecordSink& sink) {
   NameCache names;
-  const std::unique_ptr<rocksdb::Iterator> it(
-      store_->db().NewIterator(RecoveryReadOptions(), store_->messages()));
+  // No range of messages is ever deleted.
+  const std::unique_ptr<rocksdb::Iterator> it(store_->db().NewIterator(RecoveryReadOptions(), store_->messages()));
   for (it->SeekToFirst(); it->Valid(); it->Next()) {
     const std::string_view key = View(it->key());
     absl::StatusOr<MessagePublished> message = DecodeMessage(View(it->value()), names);

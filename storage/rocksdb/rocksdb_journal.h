@@ -62,6 +62,8 @@ class RocksDbJournal : public Journal {
   absl::Status Write(const Batch& batch);
   absl::Status RecoverDeclarations(const RecordSink& sink);
   absl::Status RecoverMessages(const RecordSink& sink);
+  // Whether the key hasn't been deleted with the range that it is in.
+  absl::StatusOr<bool> IsLive(std::string_view declaration_key) const;
   // Tries until the built batch is written, or hope is gone. `trouble` is why it isn't.
   absl::Status SitOut(absl::Status trouble);
   // One attempt: closes the store, opens it and writes the built batch.

@@ -79,6 +79,7 @@ rocksdb::ColumnFamilyOptions MessagesOptions(size_t memtable_bytes) {
 
 rocksdb::ReadOptions RecoveryReadOptions() {
   rocksdb::ReadOptions options;
+  options.ignore_range_deletions = true;
   options.fill_cache = false;
   options.readahead_size = 4 * kMiB;
   options.verify_checksums = true;

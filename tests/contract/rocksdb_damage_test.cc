@@ -11,7 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
-#include "storage/rocksdb/watermark.h"
+#include "storage/rocksdb/store.h"
 #include "tests/contract/fault_matrix.h"
 #include "tests/contract/rocksdb_fixture.h"
 #include "tests/support/faulty_disk.h"
@@ -34,16 +34,16 @@ class RocksDbDamage : public RocksDbFixture {
   // Damages copies of the pristine store one after the other.
   void DamageEverything(const std::string& which, uint64_t sample_size);
 
- private:
   enum class Damage { kFlip, kTruncation, kRemoval };
   struct Case {
     fs::path file;
     Damage damage;
     size_t at;
   };
-
-  std::vector<Case> Cases() const;
   void Do(const Case& c, Random& random) const;
+
+ private:
+  std::vector<Case> Cases() const;
 };
 
 std::vector<RocksDbDamage::Case> RocksDbDamage::Cases() const {
@@ -109,6 +109,92 @@ void RocksDbDamage::DamageEverything(const std::string& which, uint64_t sample_s
   }
   ReportMatrix("RocksDB, damage to a " + which + " store", tried, cases.size(),
                "named or harmless");
+}
+
+// A store of which each level below the first has several tables, of both column families. What
+// was in them is settled or deleted, but for the last one: so an iterator that ends early is seen.
+void MakeTablesBelowTheFirstLevel(const std::string& path) {
+  for (uint64_t table = 0; table < 4; ++table) {
+    {
+      const auto journal = OpenOrFail(path);
+      const uint64_t first = 1'000 * table + 1;
+      Batch batch{.lsn = {1}};
+      for (uint64_t id = first; id < first + 50; ++id) {
+        batch.records.push_back(QueueDeclared{{id}, "/", "q", {}});
+        batch.records.push_back(
+            MessagePublished{{id}, MessageWithBody("m"), {{.queue = {first}}}});
+      }
+      ASSERT_TRUE(journal->Append(batch).ok());
+      batch = {.lsn = {2}};
+      for (uint64_t id = first; table < 3 && id < first + 50; ++id) {
+        batch.records.push_back(QueueDeleted{{id}});
+        batch.records.push_back(EntryRemoved{{id}, {first}, true});
+      }
+      ASSERT_TRUE(journal->Append(batch).ok());
+    }
+    const auto store =
+        Store::Open(path, Store::IfMissing::kFail, RocksDbOptions().memtable_bytes);
+    ASSERT_TRUE(store.ok()) << store.status();
+    rocksdb::DB& db = (*store)->db();
+    for (rocksdb::ColumnFamilyHandle* family : {(*store)->declarations(), (*store)->messages()}) {
+      ASSERT_TRUE(db.Flush({}, family).ok());
+      std::vector<std::string> top;
+      rocksdb::ColumnFamilyMetaData content;
+      db.GetColumnFamilyMetaData(family, &content);
+      for (const auto& file : content.levels[0].files) top.push_back(file.name);
+      if (!top.empty()) {
+        ASSERT_TRUE(db.CompactFiles({}, family, top, 1).ok());
+      }
+    }
+  }
+}
+
+TEST_F(RocksDbDamage, ALaterTableOfALevelIsNamed) {
+  const testing::FaultyDisk disk(crashed(), ZoneOf);  // saves the syncs
+  MakeTablesBelowTheFirstLevel(live());
+  Copy(live(), pristine());
+  const auto sound = Restart(live());
+  ASSERT_TRUE(sound.ok()) << sound.status();
+  ASSERT_FALSE(sound->empty());
+  int tables = 0;
+  for (const fs::path& file : FilesOf(pristine())) {
+    if (file.extension() != ".sst") continue;
+    ++tables;
+    for (const size_t at : {10, 100, 300}) {
+      Copy(pristine(), crashed());
+      Random random(seed_);
+      Do({file.filename(), Damage::kFlip, at}, random);
+      const auto recovered = Restart(crashed());
+      if (recovered.ok()) {
+        EXPECT_TRUE(SameState(*recovered, *sound)) << "byte " << at << " of " << file;
+      }
+    }
+  }
+  EXPECT_GE(tables, 4);
+}
+
+// The same for an error of the disk, that isn't there any more when all is read again.
+TEST_F(RocksDbDamage, AReadThatFailsDuringRecoveryIsTold) {
+  MakeTablesBelowTheFirstLevel(live());
+  testing::FaultyDisk disk(live(), ZoneOf);
+  const auto sound = Restart(live());
+  ASSERT_TRUE(sound.ok()) << sound.status();
+  const uint64_t reads = disk.counts()[{"table", testing::DiskCall::kRead}];
+  ASSERT_GT(reads, 10u);
+  uint64_t told = 0;
+  for (uint64_t n = 1; n <= reads; ++n) {
+    const uint64_t before = disk.counts()[{"table", testing::DiskCall::kRead}];
+    disk.Arm({"table", testing::DiskCall::kRead, before + n}, testing::DiskFault::kErrorOnce, 1);
+    const auto recovered = Restart(live());
+    disk.Mend();
+    if (recovered.ok()) {
+      EXPECT_TRUE(SameState(*recovered, *sound)) << "read " << n;
+    } else {
+      ++told;
+      EXPECT_EQ(recovered.status().code(), absl::StatusCode::kUnavailable) << recovered.status();
+    }
+  }
+  EXPECT_GT(told, reads / 2);
 }
 
 TEST_F(RocksDbDamage, AStoreThatCrashedIsWholeOrNamesIt) {

@@ -149,6 +149,26 @@ TEST_F(RocksDbStore, ValueUnderAnotherKeyIsDamage) {
   EXPECT_EQ(Restart(live()).status().code(), absl::StatusCode::kDataLoss);
 }
 
+// A window is deleted as a range, which recovery has to heed by itself.
+TEST_F(RocksDbStore, DeletedWindowStaysDeletedAndOthersStay) {
+  const MessageIdSeen deleted{{}, {1}, "a", 5};
+  const MessageIdSeen kept{{}, {2}, "a", 5};
+  const MessageIdSeen without_owner{{3}, {}, "a", 5};
+  ASSERT_TRUE(OpenOrFail(live())
+                  ->Append({.lsn = {1},
+                            .records = {QueueDeclared{{1}, "/", "q", {}},
+                                        QueueDeclared{{2}, "/", "p", {}}, deleted, kept,
+                                        without_owner}})
+                  .ok());
+  // What was written before is in a table by now.
+  ASSERT_TRUE(OpenOrFail(live())->Append({.lsn = {1}, .records = {QueueDeleted{{1}}}}).ok());
+  for (int start = 0; start < 2; ++start) {
+    const auto recovered = Restart(live());
+    ASSERT_TRUE(recovered.ok()) << recovered.status();
+    EXPECT_TRUE(SameState(*recovered, {QueueDeclared{{2}, "/", "p", {}}, kept, without_owner}));
+  }
+}
+
 TEST_F(RocksDbStore, MessageThatIsRequeuedOnAndOnStaysSmall) {
   {
     const auto journal = OpenOrFail(live());
