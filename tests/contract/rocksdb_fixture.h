@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -55,14 +56,28 @@ inline RocksDbOptions Impatient(const std::string& path) {
           .retry_most = std::chrono::milliseconds(0)};
 }
 
-inline void Copy(const fs::path& from, const fs::path& to) {
-  fs::remove_all(to);
-  fs::create_directories(to);
-  for (const auto& file : fs::directory_iterator(from)) {
-    // RocksDB's threads may remove a file that is no longer needed at any time.
+// Names and sizes of the files there.
+inline std::map<std::string, uint64_t> Listing(const fs::path& directory) {
+  std::map<std::string, uint64_t> sizes;
+  for (const auto& file : fs::directory_iterator(directory)) {
     std::error_code gone;
-    fs::copy_file(file.path(), to / file.path().filename(), gone);
+    sizes[file.path().filename().string()] = fs::file_size(file.path(), gone);
   }
+  return sizes;
+}
+
+// As it is at one moment, although RocksDB's threads may add and remove files meanwhile.
+inline void Copy(const fs::path& from, const fs::path& to) {
+  std::map<std::string, uint64_t> before;
+  do {
+    before = Listing(from);
+    fs::remove_all(to);
+    fs::create_directories(to);
+    for (const auto& [name, size] : before) {
+      std::error_code gone;
+      fs::copy_file(from / name, to / name, gone);
+    }
+  } while (Listing(from) != before);
 }
 
 inline std::string ReadFile(const fs::path& path) {

@@ -118,7 +118,8 @@ bool FaultyDisk::Breaks(const std::string& zone, DiskCall call) const {
          counts_.at({zone, call}) >= place_.nth;
 }
 
-FaultyDisk::Verdict FaultyDisk::Ask(const std::string& zone, DiskCall call, size_t bytes) {
+FaultyDisk::Verdict FaultyDisk::Ask(const std::string& zone, DiskCall call, size_t bytes,
+                                    size_t new_bytes) {
   const std::lock_guard lock(mutex_);
   ++counts_[{zone, call}];
   Verdict verdict{.error = 0, .allowed = bytes};
@@ -136,10 +137,11 @@ FaultyDisk::Verdict FaultyDisk::Ask(const std::string& zone, DiskCall call, size
     }
   } else if (room_ != kUnlimited && TakesSpace(call)) {
     // A new name takes a byte.
-    const uint64_t needed = call == DiskCall::kWrite ? bytes : 1;
-    verdict.allowed = static_cast<size_t>(std::min<uint64_t>(room_, needed));
-    room_ -= verdict.allowed;
-    if (verdict.allowed < needed) verdict.error = ENOSPC;
+    const uint64_t needed = call == DiskCall::kWrite ? new_bytes : 1;
+    const uint64_t taken = std::min(room_, needed);
+    room_ -= taken;
+    verdict.allowed = bytes - std::min<uint64_t>(bytes, needed - taken);
+    if (taken < needed) verdict.error = ENOSPC;
   }
   if (verdict.error == 0) return verdict;
   ++failed_;

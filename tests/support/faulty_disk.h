@@ -94,7 +94,8 @@ class FaultyDisk {
   };
   // Whether `path` is in the directory, or is it; `name` is its last part then, or "".
   bool Has(std::string_view path, std::string& name) const;
-  Verdict Ask(const std::string& zone, DiskCall call, size_t bytes = 0);
+  // A write of `bytes` bytes, of which `new_bytes` make the file longer: the others take no space.
+  Verdict Ask(const std::string& zone, DiskCall call, size_t bytes = 0, size_t new_bytes = 0);
   std::string ZoneOf(std::string_view name) const { return zones_(name); }
   void Opened(int fd, const std::string& name, bool made);
   bool Find(int fd, File& file) const;

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <string>
 
@@ -74,7 +75,12 @@ ssize_t WriteTo(int fd, const void* bytes, size_t size, off_t offset, const Writ
   FaultyDisk::File file;
   if (disk == nullptr || !disk->Find(fd, file)) return real(size);
   const auto lock = disk->OrderLock();
-  const FaultyDisk::Verdict verdict = disk->Ask(file.zone, DiskCall::kWrite, size);
+  static auto* const look = Real<int(int, struct stat*)>("fstat");
+  struct stat now;
+  const off_t held = look(fd, &now) == 0 ? now.st_size : 0;
+  const off_t end = offset + static_cast<off_t>(size);
+  const auto new_bytes = static_cast<size_t>(std::clamp<off_t>(end - held, 0, end - offset));
+  const FaultyDisk::Verdict verdict = disk->Ask(file.zone, DiskCall::kWrite, size, new_bytes);
   if (verdict.error != 0 && verdict.allowed == 0) return Fail(verdict.error);
   const ssize_t written = real(verdict.allowed);
   if (written > 0) {
