@@ -164,7 +164,10 @@ void World::Restore(uint64_t lsn) {
   Trace(absl::StrCat("start, with batches up to ", lsn));
   broker_ = Recover();
   if (!problem_.empty()) return;
-  if (reference_ != nullptr) Problem(reference_->Restart(lsn, now_ms_, *broker_));
+  if (reference_ != nullptr) {
+    Problem(reference_->CheckKnown(lsn, now_ms_, disk_.state()));
+    Problem(reference_->Restart(lsn, now_ms_, *broker_));
+  }
   std::set<std::pair<std::string, std::string>> copies;
   for (const core::QueueView& queue : broker_->ListQueues()) {
     for (const core::EntryView& entry : broker_->ListEntries(queue.id)) {
@@ -212,6 +215,7 @@ void World::FinishStop(Random& random) {
 void World::CheckPrefix() {
   if (reference_ != nullptr) {
     const std::unique_ptr<core::Broker> recovered = Recover();
+    Problem(reference_->CheckKnown(disk_.committed(), now_ms_, disk_.state()));
     return Problem(reference_->CheckRecovered(disk_.committed(), now_ms_, *recovered));
   }
   LetRest();

@@ -187,6 +187,52 @@ std::string Reference::CheckRecovered(uint64_t lsn, int64_t now_ms,
   return problem.empty() ? "" : absl::StrCat("after recovery from batch ", lsn, ", ", problem);
 }
 
+std::string Reference::CheckKnown(uint64_t lsn, int64_t now_ms,
+                                  const storage::LiveState& disk) const {
+  std::map<uint64_t, std::string> owners;  // of windows, by id
+  std::map<std::pair<std::string, std::string>, int64_t> seen;  // owner, message id: until
+  std::map<std::string, uint64_t> sequences;
+  const absl::Status status = disk.Emit([&](const storage::Record& record) {
+    if (const auto* exchange = std::get_if<storage::ExchangeDeclared>(&record)) {
+      owners[exchange->id.value] = absl::StrCat("exchange ", exchange->name);
+    } else if (const auto* queue = std::get_if<storage::QueueDeclared>(&record)) {
+      owners[queue->id.value] = absl::StrCat("queue ", queue->name);
+    } else if (const auto* sighting = std::get_if<storage::MessageIdSeen>(&record)) {
+      const uint64_t id = sighting->queue ? sighting->queue.value : sighting->exchange.value;
+      seen[{owners[id], sighting->message_id}] = sighting->until_ms;
+    } else if (const auto* producer = std::get_if<storage::ProducerAdvanced>(&record)) {
+      sequences[producer->producer_id] = producer->last_sequence;
+    }
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return std::string(status.message());
+
+  const ReferenceState& state = snapshots_.at(lsn);
+  std::string problem;
+  const auto check = [&](const std::string& owner, const std::map<std::string, SeenUntil>& known) {
+    for (const auto& [id, until] : known) {
+      if (!until.durable || until.until_ms <= now_ms) continue;
+      const auto it = seen.find({owner, id});
+      if (it == seen.end() || it->second != until.until_ms) {
+        problem = absl::StrCat("batch ", lsn, " lacks message id ", id, " of ", owner);
+      }
+    }
+  };
+  for (const ReferenceExchange& e : state.exchanges) {
+    if (e.options.durable) check(absl::StrCat("exchange ", e.name), e.seen);
+  }
+  for (const auto& [number, q] : state.queues) {
+    if (q.durable()) check(absl::StrCat("queue ", q.name), q.seen);
+  }
+  for (const auto& [producer, last] : state.sequences) {
+    if (last != 0 && sequences[producer] != last) {
+      problem = absl::StrCat("batch ", lsn, " has sequence ", sequences[producer], " of producer ",
+                             producer, ", not ", last);
+    }
+  }
+  return problem;
+}
+
 std::string Reference::Restart(uint64_t lsn, int64_t now_ms, const core::Broker& broker) {
   std::string problem = CheckRecovered(lsn, now_ms, broker);
   ReferenceState state = Recovered(snapshots_.at(lsn), now_ms);

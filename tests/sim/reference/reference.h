@@ -26,6 +26,7 @@
 #include "absl/status/statusor.h"
 #include "server/base/error.h"
 #include "server/core/broker.h"
+#include "storage/live_state.h"
 #include "tests/sim/reference/state.h"
 
 namespace warren::sim {
@@ -59,6 +60,9 @@ class Reference {
   // Whether `broker`, recovered from the batches up to `lsn`, is what it was at that batch.
   // "" or the first difference.
   std::string CheckRecovered(uint64_t lsn, int64_t now_ms, const core::Broker& broker) const;
+  // Whether `disk`, which holds the batches up to `lsn`, knows the message ids and sequences that
+  // were taken by then. (A broker shows them by how it answers only.) "" or the first it lacks.
+  std::string CheckKnown(uint64_t lsn, int64_t now_ms, const storage::LiveState& disk) const;
   // The broker has ended; `broker` is the next one, with what was on disk up to `lsn`. As
   // CheckRecovered, and goes on from there.
   std::string Restart(uint64_t lsn, int64_t now_ms, const core::Broker& broker);
