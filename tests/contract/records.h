@@ -12,6 +12,7 @@
 #include "storage/journal.h"
 #include "storage/live_state.h"
 #include "storage/record.h"
+#include "tests/contract/same_record.h"
 
 namespace warren::storage {
 
@@ -21,9 +22,6 @@ using Random = std::mt19937_64;
 uint64_t TestSeed();
 // To be put in a SCOPED_TRACE: how to run the same again.
 std::string SeedTrace(uint64_t seed);
-
-// Equal in every field; a message by content.
-bool SameRecord(const Record& a, const Record& b);
 
 // A record of the kind with that index in Record, filled at random; makes no sense otherwise.
 Record RandomRecord(Random& random, size_t kind);

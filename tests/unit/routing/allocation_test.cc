@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "tests/unit/routing/allocation_counts.h"
 #include "tests/unit/routing/bound.h"
+#include "tests/unit/routing/type_names.h"
 
 namespace warren::core {
 namespace {

@@ -1,8 +1,6 @@
 // An exchange's bindings and its matcher, in as few words as a test should need.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <map>
@@ -14,21 +12,6 @@
 #include "server/core/routing/matcher.h"
 
 namespace warren::core {
-
-// The parameter's part of a test's name.
-inline std::string NameOf(const testing::TestParamInfo<storage::ExchangeType>& type) {
-  switch (type.param) {
-    case storage::ExchangeType::kDirect:
-      return "Direct";
-    case storage::ExchangeType::kFanout:
-      return "Fanout";
-    case storage::ExchangeType::kTopic:
-      return "Topic";
-    case storage::ExchangeType::kHeaders:
-      return "Headers";
-  }
-  return "Unknown";
-}
 
 class Bound {
  public:
@@ -60,6 +43,16 @@ class Bound {
     matcher_->Match(key, headers, matches);
     std::vector<uint64_t> ids;
     for (const Binding* binding : matches) ids.push_back(binding->id.value);
+    return ids;
+  }
+
+  // Ids of the bindings that `fits` says true of, in the order that a matcher must answer in.
+  template <typename Fits>
+  std::vector<uint64_t> MatchIf(Fits fits) const {
+    std::vector<uint64_t> ids;
+    for (const auto& [id, binding] : bindings_) {
+      if (fits(*binding)) ids.push_back(id);
+    }
     return ids;
   }
 

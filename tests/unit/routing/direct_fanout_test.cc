@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/unit/routing/bound.h"
+#include "tests/unit/routing/type_names.h"
 
 namespace warren::core {
 namespace {

@@ -8,6 +8,7 @@
 
 #include "server/base/error.h"
 #include "tests/unit/routing/bound.h"
+#include "tests/unit/routing/definition.h"
 
 namespace warren::core {
 namespace {
@@ -149,23 +150,6 @@ TEST(HeadersMatcher, RabbitMatchArgumentIsRefusedRatherThanSkipped) {
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(ErrorInfoOf(status).reason, "ARGUMENT_INVALID");
   EXPECT_THAT(status.ToString(), HasSubstr("name it \"match\""));
-}
-
-// The definition written down: look each argument up, count, decide at the end.
-bool FitsPlainly(const Headers& arguments, const std::string& match, const Headers& headers) {
-  const bool with_x = match == "all-with-x" || match == "any-with-x";
-  int asked = 0;
-  int held = 0;
-  for (const Header& argument : arguments) {
-    if (argument.name == "match") continue;
-    if (!with_x && argument.name.starts_with("x-")) continue;
-    ++asked;
-    for (const Header& header : headers) {
-      if (header.name != argument.name) continue;
-      if (argument.value == kVoid || argument.value == header.value) ++held;
-    }
-  }
-  return match.starts_with("any") ? held > 0 : held == asked;
 }
 
 TEST(HeadersMatcherProperty, AgreesWithTheDefinition) {
