@@ -268,6 +268,9 @@ class Broker::Impl {
   void RouteDeadLetter(VirtualHost& host, const storage::MessagePtr& message);
 
   // ---- Recovery (recovery.cc) ----
+  // DATA_LOSS unless the journal has reserved it; `what` is what has it.
+  template <typename Tag>
+  absl::Status CheckReserved(storage::StrongId<Tag> id, std::string_view what) const;
   absl::Status RestoreOne(storage::IdsReserved&&);
   absl::Status RestoreOne(storage::VirtualHostDeclared&&);
   absl::Status RestoreOne(storage::ExchangeDeclared&&);
@@ -316,6 +319,7 @@ class Broker::Impl {
   SweepState sweep_;
 
   std::vector<storage::QueueId> was_served_;  // when the last run ended; during recovery only
+  storage::MessageId last_restored_;          // the same
   absl::flat_hash_map<PublisherId, Publisher> publishers_;  // looked up, never walked
   Producers producers_;
   TimerState producers_timer_;

@@ -8,17 +8,71 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/check.h"
 #include "server/core/broker_impl.h"
+#include "storage/absl_view.h"
 
 namespace warren::core {
 namespace {
 
+using storage::Absl;
+
 absl::Status Damaged(std::string_view what, uint64_t id) {
   return absl::DataLossError(absl::StrCat(
-      "the journal is damaged: ", absl::string_view(what.data(), what.size()), " (id ", id,
+      "the journal is damaged: ", Absl(what), " (id ", id,
       "); restore the store from a backup"));
 }
 
+// ---- What a journal of ours can't hold. Sums of such numbers could overflow, and ids that aren't
+// reserved would be given out again. ----
+
+// Far above what any counter of ids reaches, far enough below what its type can hold.
+constexpr uint64_t kMostIds = uint64_t{1} << 62;
+// The edges take times of up to the year 9999, and spans of up to 100 years; the year 12000.
+constexpr int64_t kLastMs = int64_t{10'030} * 366 * 24 * 3600 * 1000;
+constexpr int64_t kLongestMs = int64_t{101} * 366 * 24 * 3600 * 1000;
+
+bool IsTime(int64_t ms) { return ms >= 0 && ms <= kLastMs; }
+bool IsSpan(int64_t ms) { return ms >= 0 && ms <= kLongestMs; }
+bool IsSpan(const std::optional<int64_t>& ms) { return !ms || IsSpan(*ms); }
+
+bool IsSound(const storage::ExchangeOptions& o) {
+  return o.durable && IsSpan(o.deduplication_window_ms);
+}
+
+bool IsSound(const storage::RetryPolicy& p) {
+  // Written so that NaN isn't.
+  return IsSpan(p.initial_backoff_ms) && IsSpan(p.max_backoff_ms) && p.multiplier >= 1 &&
+         p.jitter >= 0 && p.jitter <= 1;
+}
+
+bool IsSound(const storage::QueueOptions& o) {
+  return o.durable && !o.exclusive && IsSpan(o.expires_ms) && IsSpan(o.message_ttl_ms) &&
+         IsSpan(o.deduplication_window_ms) && (!o.retry || IsSound(*o.retry));
+}
+
+bool IsSound(const storage::Message& m) {
+  return m.persistent && IsTime(m.published_at_ms) && IsSpan(m.expiration_ms);
+}
+
+bool IsSound(const storage::EntryFacts& f) {
+  constexpr uint32_t kMostDeliveries = uint32_t{1} << 31;
+  return IsTime(f.expires_at_ms) && IsTime(f.due_at_ms) && f.delivery_count <= kMostDeliveries;
+}
+
+bool HasQueueTwice(const std::vector<storage::EntryFacts>& entries) {
+  if (entries.size() < 2) return false;
+  std::vector<storage::QueueId> queues;
+  for (const storage::EntryFacts& facts : entries) queues.push_back(facts.queue);
+  std::sort(queues.begin(), queues.end());
+  return std::adjacent_find(queues.begin(), queues.end()) != queues.end();
+}
+
 }  // namespace
+
+template <typename Tag>
+absl::Status Broker::Impl::CheckReserved(storage::StrongId<Tag> id, std::string_view what) const {
+  if (id && id.value < reserved_ids_) return absl::OkStatus();
+  return Damaged(absl::StrCat(Absl(what), " has an id that was never reserved"), id.value);
+}
 
 absl::Status Broker::Impl::Restore(storage::Record record, int64_t now_ms) {
   now_ms_ = std::max(now_ms_, now_ms);
@@ -31,6 +85,7 @@ absl::Status Broker::Impl::RestoreOne(NotLive&&) {
 }
 
 absl::Status Broker::Impl::RestoreOne(storage::IdsReserved&& r) {
+  if (r.below > kMostIds) return Damaged("more ids are reserved than there are", r.below);
   next_id_ = reserved_ids_ = std::max(reserved_ids_, r.below);
   return absl::OkStatus();
 }
@@ -41,6 +96,8 @@ absl::Status Broker::Impl::RestoreOne(storage::VirtualHostDeclared&& r) {
 }
 
 absl::Status Broker::Impl::RestoreOne(storage::ExchangeDeclared&& r) {
+  if (absl::Status status = CheckReserved(r.id, "an exchange"); !status.ok()) return status;
+  if (!IsSound(r.options)) return Damaged("an exchange has options out of range", r.id.value);
   const auto host = virtual_hosts_.find(r.virtual_host);
   if (host == virtual_hosts_.end()) return Damaged("an exchange has no virtual host", r.id.value);
   if (exchanges_.contains(r.id) || host->second->FindExchange(r.name) != nullptr) {
@@ -51,6 +108,8 @@ absl::Status Broker::Impl::RestoreOne(storage::ExchangeDeclared&& r) {
 }
 
 absl::Status Broker::Impl::RestoreOne(storage::QueueDeclared&& r) {
+  if (absl::Status status = CheckReserved(r.id, "a queue"); !status.ok()) return status;
+  if (!IsSound(r.options)) return Damaged("a queue has options out of range", r.id.value);
   const auto host = virtual_hosts_.find(r.virtual_host);
   if (host == virtual_hosts_.end()) return Damaged("a queue has no virtual host", r.id.value);
   if (queues_.contains(r.id) || host->second->FindQueue(r.name) != nullptr) {
@@ -61,6 +120,7 @@ absl::Status Broker::Impl::RestoreOne(storage::QueueDeclared&& r) {
 }
 
 absl::Status Broker::Impl::RestoreOne(storage::BindingAdded&& r) {
+  if (absl::Status status = CheckReserved(r.id, "a binding"); !status.ok()) return status;
   const auto source = exchanges_.find(r.source);
   if (source == exchanges_.end()) return Damaged("a binding has no source", r.id.value);
   auto binding = std::make_unique<Binding>();
@@ -80,7 +140,12 @@ absl::Status Broker::Impl::RestoreOne(storage::BindingAdded&& r) {
   const VirtualHost& other =
       binding->queue != nullptr ? binding->queue->virtual_host : binding->exchange->virtual_host;
   if (&host != &other) return Damaged("a binding crosses virtual hosts", r.id.value);
-  if (host.FindBinding(*binding) != nullptr) return Damaged("a binding is there twice", r.id.value);
+  const bool id_taken = binding->source->bindings.contains(r.id) ||
+                        (binding->queue != nullptr ? binding->queue->bindings.contains(r.id)
+                                                   : binding->exchange->incoming.contains(r.id));
+  if (id_taken || host.FindBinding(*binding) != nullptr) {
+    return Damaged("a binding is there twice", r.id.value);
+  }
   const absl::Status valid =
       binding->source->matcher->Check(binding->source->name, binding->key, binding->arguments);
   if (!valid.ok()) return Damaged("a binding makes no sense to its exchange", r.id.value);
@@ -99,12 +164,17 @@ absl::Status Broker::Impl::RestoreOne(storage::QueueServing&& r) {
 }
 
 absl::Status Broker::Impl::RestoreOne(storage::ProducerAdvanced&& r) {
+  if (!IsTime(r.at_ms)) return Damaged("a producer's time is out of range", r.last_sequence);
   Producer& producer = producers_.Get(r.virtual_host, r.producer_id, r.at_ms);
   producer.last_sequence = r.last_sequence;
   return absl::OkStatus();
 }
 
 absl::Status Broker::Impl::RestoreOne(storage::MessageIdSeen&& r) {
+  if (!IsTime(r.until_ms)) {
+    return Damaged("a seen message id's time is out of range",
+                   std::max(r.exchange.value, r.queue.value));
+  }
   // One whose exchange or queue is gone says nothing any more.
   if (const auto queue = queues_.find(r.queue); queue != queues_.end() && queue->second->seen) {
     queue->second->seen->Restore(std::move(r.message_id), r.until_ms);
@@ -117,12 +187,16 @@ absl::Status Broker::Impl::RestoreOne(storage::MessageIdSeen&& r) {
 
 absl::Status Broker::Impl::RestoreOne(storage::MessagePublished&& r) {
   if (!r.message || r.entries.empty()) return Damaged("a message is empty", r.id.value);
-  if (r.id.value >= reserved_ids_) {
-    return Damaged("a message has an id that was never reserved", r.id.value);
-  }
+  if (absl::Status status = CheckReserved(r.id, "a message"); !status.ok()) return status;
+  // Its place in a queue is its id.
+  if (r.id <= last_restored_) return Damaged("a message is there twice", r.id.value);
+  last_restored_ = r.id;
+  if (!IsSound(*r.message)) return Damaged("a message's facts are out of range", r.id.value);
   for (const storage::EntryFacts& facts : r.entries) {
     if (!queues_.contains(facts.queue)) return Damaged("a message has no queue", r.id.value);
+    if (!IsSound(facts)) return Damaged("an entry's facts are out of range", r.id.value);
   }
+  if (HasQueueTwice(r.entries)) return Damaged("a message is in a queue twice", r.id.value);
   QueuedMessage& queued = *messages_.New();
   queued.id = r.id;
   SetContent(queued, std::move(r.message));

@@ -35,10 +35,12 @@ void ExpectDamage(std::vector<storage::Record> records, const std::string& what)
 storage::Record Ids() { return storage::IdsReserved{.below = 100}; }
 storage::Record Host() { return storage::VirtualHostDeclared{.name = "/"}; }
 storage::Record QueueNumber(uint64_t id, const std::string& name) {
-  return storage::QueueDeclared{.id = {id}, .virtual_host = "/", .name = name, .options = {}};
+  return storage::QueueDeclared{
+      .id = {id}, .virtual_host = "/", .name = name, .options = {.durable = true}};
 }
 storage::Record ExchangeNumber(uint64_t id, const std::string& name) {
-  return storage::ExchangeDeclared{.id = {id}, .virtual_host = "/", .name = name, .options = {}};
+  return storage::ExchangeDeclared{
+      .id = {id}, .virtual_host = "/", .name = name, .options = {.durable = true}};
 }
 storage::Record MessageNumber(uint64_t id, uint64_t queue) {
   return storage::MessagePublished{.id = {id},
