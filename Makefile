@@ -27,12 +27,14 @@ run: build ## Build and start the broker: gRPC on 127.0.0.1:7171, HTTP on 127.0.
 	@exec $(BUILD)/bin/warren $(ARGS)
 
 .PHONY: test
-test: test-tools $(BUILD)-asan/build.ninja $(BUILD)-tsan/build.ninja ## Build everything and run every test, those of core, storage and hostile clients under sanitizers, too; the last line is `N passed, N failed`.
+test: test-tools $(BUILD)-asan/build.ninja $(BUILD)-tsan/build.ninja $(BUILD)-fuzz/build.ninja ## Build everything and run every test, those of core, storage and hostile clients under sanitizers, too; the last line is `N passed, N failed`.
 	@echo "building everything, $(JOBS) at a time"
 	@$(NINJA) -C $(BUILD)
 	@echo "building what runs under sanitizers, $(JOBS) at a time"
 	@$(NINJA) -C $(BUILD)-asan tests_under_asan warren
 	@$(NINJA) -C $(BUILD)-tsan tests_under_tsan
+	@echo "building the fuzzers, $(JOBS) at a time"
+	@$(NINJA) -C $(BUILD)-fuzz fuzzers
 	@$(VENV)/bin/python tests/report/run.py --build $(BUILD) --jobs $(JOBS) --sanitizers asan tsan
 
 .PHONY: build
@@ -62,6 +64,12 @@ fault-matrix: test-tools ## Fail every call, statement and byte that the stores 
 	@$(NINJA) -C $(BUILD) rocksdb_faults_test spill_faults_test postgres_statements_test
 	@for zone in $(or $(FAULTS),rocksdb_faults spill_faults postgres_statements); do \
 	  WARREN_FAULT_MATRIX=$(or $(CASES),all) $(BUILD)/tests/$${zone}_test; done
+
+.PHONY: fuzz
+fuzz: $(BUILD)-fuzz/build.ninja ## Feed hostile bytes to all that reads them, for MINUTES=10 in all; FUZZERS="NAME …".
+	@echo "building the fuzzers, $(JOBS) at a time"
+	@$(NINJA) -C $(BUILD)-fuzz fuzzers
+	@$(PYTHON) tests/fuzz/fuzzers.py --minutes $(or $(MINUTES),10) --jobs $(JOBS) $(FUZZERS)
 
 .PHONY: bench-recovery
 bench-recovery: build test-tools ## Measure the start on an empty store and after a crash with 1,000,000 messages in it; STORAGE=….
@@ -118,6 +126,9 @@ $(BUILD)/build.ninja: CMakePresets.json | dependencies
 
 $(BUILD)-%/build.ninja: CMakePresets.json | dependencies
 	@CMAKE_CXX_COMPILER_LAUNCHER=$$(command -v ccache || true) cmake --preset $* >/dev/null
+
+# Its compiler is among what the tests take.
+$(BUILD)-fuzz/build.ninja: | test-dependencies
 
 .PHONY: test-tools
 test-tools: test-dependencies $(BUILD)/build.ninja $(VENV)/.installed $(BUILD)/node/.buf-$(BUF_VERSION)
