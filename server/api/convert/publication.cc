@@ -134,7 +134,9 @@ absl::Status PublicationReader::TakeMessage(v1::Message& proto, storage::Message
   if (HasProperties(proto)) {
     auto properties = std::make_unique<storage::Properties>();
     if (absl::Status s = TakeProperties(proto, *properties); !s.ok()) return s;
-    message.properties = std::move(properties);
+    // Headers that the broker alone writes may have been all there was.
+    static const storage::Properties kUnset;
+    if (*properties != kUnset) message.properties = std::move(properties);
   }
   message.body = storage::SharedString(std::move(*proto.mutable_body()));
   return absl::OkStatus();

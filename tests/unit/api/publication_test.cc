@@ -86,6 +86,12 @@ TEST_F(PublicationTest, ABareMessageHasNoProperties) {
   EXPECT_EQ(reader_.Take(proto).message->properties, nullptr);
 }
 
+TEST_F(PublicationTest, ForgedDeathHeadersAloneLeaveNoProperties) {
+  v1::Publication proto = Minimal();
+  (*proto.mutable_message()->mutable_headers())["x-first-death-queue"].set_string_value("forged");
+  EXPECT_EQ(reader_.Take(proto).message->properties, nullptr);
+}
+
 TEST_F(PublicationTest, TheBodyIsMovedNotCopied) {
   v1::Publication proto = Minimal();
   proto.mutable_message()->set_body(std::string(100, 'b'));
