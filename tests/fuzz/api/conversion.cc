@@ -16,6 +16,7 @@
 #include "server/api/convert/settlement.h"
 #include "server/api/convert/topology.h"
 #include "server/base/check.h"
+#include "tests/fuzz/support/input.h"
 #include "warren/v1/broker.pb.h"
 
 namespace warren::api {
@@ -186,12 +187,9 @@ void Convert(std::string_view bytes) {
 }  // namespace
 }  // namespace warren::api
 
-extern "C" int LLVMFuzzerInitialize(int* /*argc*/, char*** /*argv*/) {
-  google::protobuf::SetLogHandler(nullptr);  // it remarks on every text that isn't UTF-8
-  return 0;
-}
-
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  warren::api::Convert({reinterpret_cast<const char*>(data), size});
-  return 0;
+void warren::fuzz::TestOne(Input& input) {
+  // It would remark on every text that isn't UTF-8.
+  static const auto remarks = google::protobuf::SetLogHandler(nullptr);
+  (void)remarks;
+  api::Convert(input.Rest());
 }

@@ -86,9 +86,7 @@ void Parse(fuzz::Input& in) {
 }  // namespace
 }  // namespace warren::config
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  const warren::config::Silence silence;
-  warren::fuzz::Input input(data, size);
-  warren::config::Parse(input);
-  return 0;
+void warren::fuzz::TestOne(Input& input) {
+  const config::Silence silence;
+  config::Parse(input);
 }

@@ -110,8 +110,4 @@ class World {
 }  // namespace
 }  // namespace warren::core
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  warren::fuzz::Input input(data, size);
-  warren::core::World(input).Run();
-  return 0;
-}
+void warren::fuzz::TestOne(Input& input) { core::World(input).Run(); }

@@ -41,8 +41,4 @@ void Run(fuzz::Input& in) {
 }  // namespace
 }  // namespace warren::core
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  warren::fuzz::Input input(data, size);
-  warren::core::Run(input);
-  return 0;
-}
+void warren::fuzz::TestOne(Input& input) { core::Run(input); }

@@ -57,12 +57,10 @@ void Trouble(fuzz::Input& in) {
 }  // namespace
 }  // namespace warren::storage
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  warren::fuzz::Input input(data, size);
+void warren::fuzz::TestOne(Input& input) {
   switch (input.Below(3)) {
-    case 0: warren::storage::Url(input.Rest(), false); break;
-    case 1: warren::storage::SecretUrl(input); break;
-    default: warren::storage::Trouble(input);
+    case 0: return storage::Url(input.Rest(), false);
+    case 1: return storage::SecretUrl(input);
+    default: return storage::Trouble(input);
   }
-  return 0;
 }

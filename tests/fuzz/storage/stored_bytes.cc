@@ -2,6 +2,7 @@
 // stored again: what is then written reads back the same.
 // Method: the first byte says which decoder is asked; the rest is what it is to read. Checksums are
 // made right where there are any, since no fuzzer would get past them.
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <string>
@@ -15,6 +16,7 @@
 #include "storage/postgres/message_row.h"
 #include "storage/rocksdb/entry_merge.h"
 #include "storage/rocksdb/keys.h"
+#include "tests/fuzz/support/input.h"
 
 namespace warren::storage {
 namespace {
@@ -142,7 +144,4 @@ void Decode(std::string_view bytes) {
 }  // namespace
 }  // namespace warren::storage
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  warren::storage::Decode({reinterpret_cast<const char*>(data), size});
-  return 0;
-}
+void warren::fuzz::TestOne(Input& input) { storage::Decode(input.Rest()); }

@@ -78,9 +78,7 @@ void OpenAll(const std::string& directory, fuzz::Input& input) {
 }  // namespace
 }  // namespace warren::storage
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  static const warren::storage::Directory directory;
-  warren::fuzz::Input input(data, size);
-  warren::storage::OpenAll(directory.path(), input);
-  return 0;
+void warren::fuzz::TestOne(Input& input) {
+  static const storage::Directory directory;
+  storage::OpenAll(directory.path(), input);
 }

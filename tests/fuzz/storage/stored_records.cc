@@ -61,15 +61,11 @@ void RoundTripAsRow(const MessagePublished& message) {
 }  // namespace
 }  // namespace warren::storage
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace warren;
-  fuzz::Input input(data, size);
-  fuzz::RecordMaker maker(input);
-  const storage::Record record =
-      maker.Record(input.Below(std::variant_size_v<storage::Record>));
+void warren::fuzz::TestOne(Input& input) {
+  RecordMaker maker(input);
+  const storage::Record record = maker.Record(input.Below(std::variant_size_v<storage::Record>));
   storage::RoundTrip(record);
   if (const auto* message = std::get_if<storage::MessagePublished>(&record)) {
     storage::RoundTripAsRow(*message);
   }
-  return 0;
 }

@@ -46,4 +46,7 @@ class Input {
   FuzzedDataProvider provider_;
 };
 
+// What a fuzzer does with an input: each program has its own.
+void TestOne(Input& input);
+
 }  // namespace warren::fuzz
