@@ -43,9 +43,9 @@ class Outcome:
                 f"{self.inputs:>5,} inputs, {'a FINDING' if self.finding else 'no finding'}")
 
 
-def names(build: pathlib.Path = BUILD) -> list[str]:
+def names() -> list[str]:
     """The fuzzers that there are; none if they aren't configured."""
-    listed = build / "fuzz" / "names"
+    listed = BUILD / "fuzz" / "names"
     return listed.read_text().split() if listed.exists() else []
 
 
@@ -57,21 +57,20 @@ def environment() -> dict[str, str]:
                              "external_symbolizer_path=/usr/bin/addr2line"}
 
 
-def run(name: str, seconds: int, build: pathlib.Path = BUILD, seed: int = 0) -> Outcome:
-    """Runs one for so long. Seed 0 is another one each time."""
-    program = build / "fuzz" / name
-    grown = build / "fuzz-corpus" / name
-    findings = build / "fuzz-findings"
+def run(name: str, seconds: int, grown: pathlib.Path) -> Outcome:
+    """Runs one for so long, from its kept corpus and `grown`, which gets what it finds besides."""
+    program = BUILD / "fuzz" / name
+    findings = BUILD / "fuzz-findings"
     kept = HERE / "corpus" / name
     for folder in (grown, findings):
         folder.mkdir(parents=True, exist_ok=True)
     dictionary = HERE / "dictionaries" / f"{name}.txt"
     command = [program, f"-max_total_time={seconds}", f"-timeout={TIMEOUT}",
-               f"-rss_limit_mb={MEMORY}", f"-seed={seed}", "-print_final_stats=1",
+               f"-rss_limit_mb={MEMORY}", "-print_final_stats=1",
                f"-artifact_prefix={findings}/{name}-",
                *([f"-dict={dictionary}"] if dictionary.exists() else []),
                grown, *([kept] if kept.is_dir() else [])]
-    done = subprocess.run([str(word) for word in command], env=environment(), cwd=build,
+    done = subprocess.run([str(word) for word in command], env=environment(), cwd=BUILD,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, check=False)
     said = done.stdout.decode(errors="replace")
@@ -99,7 +98,8 @@ def run_all(chosen: list[str], seconds: int, jobs: int) -> list[Outcome]:
     """Runs all of them, so many at a time; told as they end."""
     outcomes = []
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        running = [pool.submit(run, name, seconds) for name in chosen]
+        running = [pool.submit(run, name, seconds, BUILD / "fuzz-corpus" / name)
+                   for name in chosen]
         for done in concurrent.futures.as_completed(running):
             outcomes.append(done.result())
             print(outcomes[-1].line(), flush=True)

@@ -14,18 +14,19 @@ import fuzzers
 import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
-SECONDS = int(os.environ.get("WARREN_FUZZ_SECONDS", "4"))
+SECONDS = int(os.environ.get("WARREN_FUZZ_SECONDS", "3"))
 MOST_INPUTS = 200
 MOST_BYTES = 200 * 1024
 
 
 @pytest.fixture(scope="module")
-def running(request):
+def running(request, tmp_path_factory):
     """Those that are tested, started all at once, as many at a time as there are processors."""
     chosen = [item.callspec.params["name"] for item in request.session.items
               if item.path == request.node.path and "running" in item.fixturenames]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        yield {name: pool.submit(fuzzers.run, name, SECONDS) for name in chosen if name}
+        yield {name: pool.submit(fuzzers.run, name, SECONDS, tmp_path_factory.mktemp(name))
+               for name in chosen if name}
 
 
 @pytest.mark.parametrize("name", fuzzers.names() or [None])
