@@ -106,12 +106,21 @@ struct EntryUpdated {
   EntryFacts facts;
 };
 
-// Live. What the producer sent up to this sequence has been taken.
+// The sequences from `first` to `last`, both included.
+struct SequenceRun {
+  uint64_t first = 0;
+  uint64_t last = 0;
+
+  bool operator==(const SequenceRun&) const = default;
+};
+
+// Live. What the producer sent up to this sequence has been taken, but for what was refused.
 struct ProducerAdvanced {
   std::string virtual_host;
   std::string producer_id;
   uint64_t last_sequence = 0;
   int64_t at_ms = 0;
+  std::vector<SequenceRun> refused;  // ascending, none next to another; old ones are forgotten
 };
 
 struct ProducerForgotten {

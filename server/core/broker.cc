@@ -289,7 +289,7 @@ void Broker::Impl::RunProducersTimer() {
       producers_.Touch(*oldest, now_ms_);  // in use, if silent
       continue;
     }
-    ledger_.Append(storage::ProducerForgotten{oldest->virtual_host, oldest->id});
+    ledger_.ForgetProducer(*oldest);
     producers_.Erase(*oldest);
   }
   timers_.GoOffBy(producers_timer_, TimerKind::kProducers, 0,

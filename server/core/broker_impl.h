@@ -138,9 +138,11 @@ class Broker::Impl {
   void RemovePublisher(Publisher& publisher);
   void PublishOne(Publisher& publisher, uint64_t sequence, Publication& publication);
   void Refuse(Publisher& publisher, uint64_t sequence, absl::Status error);
-  // Whether the producer used this sequence before; if not, it has now.
+  // What became of this sequence, if the producer has used it.
   enum class Sequence : uint8_t { kNew, kTaken, kRefused };
-  Sequence Advance(Producer& producer, uint64_t sequence);
+  static Sequence Find(const Producer& producer, uint64_t sequence);
+  // REQUIRES: it is new.
+  void Advance(Producer& producer, uint64_t sequence);
   absl::StatusOr<Exchange*> FindTarget(VirtualHost& host, const storage::Message& message);
   int64_t DueAt(const Exchange* exchange, const Publication& publication) const;
   bool IsRepeat(const std::optional<MessageIdWindow>& seen, const storage::Message& message) const;

@@ -7,12 +7,12 @@
 #include <list>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <string_view>
 
 #include "absl/container/flat_hash_set.h"
 #include "server/core/command.h"
+#include "server/core/refused_sequences.h"
 
 namespace warren::core {
 
@@ -24,9 +24,7 @@ struct Producer {
   int64_t last_used_ms = 0;
   PublisherId owner;           // the stream that has it, or none
   uint32_t publishers = 0;     // open ones that use it, the owner included
-  // Sequences that were refused, so that a resend isn't taken for a duplicate: the newest few
-  // thousand, in memory only.
-  std::set<uint64_t> rejected;
+  RefusedSequences refused;    // durable with last_sequence
   // Where its record stands in the ledger's open batch; only valid while advanced_lsn is that's.
   storage::Lsn advanced_lsn;
   uint32_t advanced_slot = 0;

@@ -89,12 +89,19 @@ void Ledger::AdvanceProducer(Producer& producer, int64_t now_ms) {
   if (producer.advanced_lsn != open_lsn_) {
     producer.advanced_lsn = open_lsn_;
     producer.advanced_slot = static_cast<uint32_t>(records_.size());
+    advanced_.push_back(&producer);
     Append(storage::ProducerAdvanced{.virtual_host = producer.virtual_host,
-                                     .producer_id = producer.id});
+                                     .producer_id = producer.id,
+                                     .refused = {}});
   }
   auto& record = std::get<storage::ProducerAdvanced>(records_[producer.advanced_slot]);
   record.last_sequence = producer.last_sequence;
   record.at_ms = now_ms;
+}
+
+void Ledger::ForgetProducer(const Producer& producer) {
+  std::erase(advanced_, &producer);
+  Append(storage::ProducerForgotten{producer.virtual_host, producer.id});
 }
 
 void Ledger::Wait(Waiting waiting) { waiting_.push_back(std::move(waiting)); }
@@ -110,6 +117,11 @@ std::vector<Waiting> Ledger::TakeReleased() { return std::exchange(released_, {}
 
 storage::Batch Ledger::Take() {
   WARREN_CHECK(HasPending());
+  for (const Producer* producer : advanced_) {
+    std::get<storage::ProducerAdvanced>(records_[producer->advanced_slot]).refused =
+        producer->refused.Runs();
+  }
+  advanced_.clear();
   storage::Batch batch{.lsn = open_lsn_, .records = std::move(records_), .bytes = live_bytes_};
   batch.records.reserve(live_);
   InFlight in_flight{.lsn = open_lsn_, .waiting = std::move(waiting_)};

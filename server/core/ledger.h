@@ -76,7 +76,11 @@ class Ledger {
   void RemoveEntry(QueuedMessage& message, storage::QueueId queue, Left left);
   void UpdateEntry(const QueuedMessage& message, storage::EntryFacts facts);
 
+  // The producer has a new last sequence, or one more that was refused. However often, that is one
+  // record in a batch; what was refused goes into it as the batch leaves.
+  // REQUIRES: ForgetProducer is called before the producer ends.
   void AdvanceProducer(Producer& producer, int64_t now_ms);
+  void ForgetProducer(const Producer& producer);
 
   // Released once all that has been appended so far is durable.
   void Wait(Waiting waiting);
@@ -114,6 +118,7 @@ class Ledger {
   storage::Lsn open_lsn_{1};
   std::vector<storage::Record> records_;
   std::vector<PendingMessage> messages_;
+  std::vector<const Producer*> advanced_;  // have a record in it
   std::vector<Waiting> waiting_;
   uint64_t live_ = 0;  // records that are not struck out
   uint64_t live_bytes_ = 0;

@@ -12,9 +12,6 @@ namespace {
 
 constexpr std::string_view kDelayHeader = "x-delay";
 
-// Refused sequences that are remembered, a producer; more than a client may have unconfirmed.
-constexpr size_t kRejectedMax = 20'000;
-
 // The longest delay, as the API has it; for the header, which comes unchecked.
 constexpr int64_t kDelayMaxMs = int64_t{100} * 366 * 24 * 3600 * 1000;
 
@@ -66,14 +63,16 @@ void Broker::Impl::RemovePublisher(Publisher& publisher) {
   publishers_.erase(publisher.id);
 }
 
-Broker::Impl::Sequence Broker::Impl::Advance(Producer& producer, uint64_t sequence) {
-  if (sequence <= producer.last_sequence) {
-    return producer.rejected.contains(sequence) ? Sequence::kRefused : Sequence::kTaken;
-  }
+Broker::Impl::Sequence Broker::Impl::Find(const Producer& producer, uint64_t sequence) {
+  if (sequence > producer.last_sequence) return Sequence::kNew;
+  return producer.refused.Contains(sequence) ? Sequence::kRefused : Sequence::kTaken;
+}
+
+void Broker::Impl::Advance(Producer& producer, uint64_t sequence) {
   producer.last_sequence = sequence;
+  producer.refused.Pass(sequence);
   producers_.Touch(producer, now_ms_);
   ledger_.AdvanceProducer(producer, now_ms_);
-  return Sequence::kNew;
 }
 
 // ---- One message ----
@@ -86,10 +85,10 @@ void Broker::Impl::Handle(Publish& c) {
 }
 
 void Broker::Impl::Refuse(Publisher& publisher, uint64_t sequence, absl::Status error) {
-  if (publisher.producer != nullptr) {
-    std::set<uint64_t>& rejected = publisher.producer->rejected;
-    rejected.insert(sequence);
-    if (rejected.size() > kRejectedMax) rejected.erase(rejected.begin());
+  if (Producer* producer = publisher.producer;
+      producer != nullptr && producer->refused.Add(sequence)) {
+    producers_.Touch(*producer, now_ms_);
+    ledger_.AdvanceProducer(*producer, now_ms_);
   }
   FlushConfirms();
   Emit(Confirmed{.publisher = publisher.id,
@@ -101,9 +100,6 @@ void Broker::Impl::Refuse(Publisher& publisher, uint64_t sequence, absl::Status 
 
 void Broker::Impl::PublishOne(Publisher& publisher, uint64_t sequence, Publication& publication) {
   VirtualHost& host = *publisher.virtual_host;
-  if (!publication.refused.ok()) {
-    return Refuse(publisher, sequence, std::move(publication.refused));
-  }
   // A repeat rests on the first one, so its confirm waits for what is still on its way.
   const auto repeated = [&] {
     ledger_.Wait(Effect(Confirmed{.publisher = publisher.id,
@@ -112,21 +108,23 @@ void Broker::Impl::PublishOne(Publisher& publisher, uint64_t sequence, Publicati
                                   .outcome = Outcome::kDuplicate,
                                   .error = {}}));
   };
-  if (publisher.producer != nullptr) {
-    switch (Advance(*publisher.producer, sequence)) {
-      case Sequence::kNew:
-        break;
-      case Sequence::kTaken:
-        return repeated();
-      case Sequence::kRefused: {
-        const Subject subject{"producer", publisher.producer->id, host.name};
-        return Refuse(publisher, sequence,
-                      Error(absl::StatusCode::kFailedPrecondition, "SEQUENCE_REFUSED", subject,
-                            absl::StrCat(Describe(subject), ": sequence ", sequence,
-                                         " was refused before; publish it under a new one")));
-      }
-    }
+  const Sequence known =
+      publisher.producer != nullptr ? Find(*publisher.producer, sequence) : Sequence::kNew;
+  // The edge has no say over what was taken: its limits may have been others then.
+  if (known == Sequence::kTaken) return repeated();
+  // Nor is a sequence spent that it refuses: mended, the message may come again under it, until a
+  // later one has been used.
+  if (!publication.refused.ok()) {
+    return Refuse(publisher, sequence, std::move(publication.refused));
   }
+  if (known == Sequence::kRefused) {
+    const Subject subject{"producer", publisher.producer->id, host.name};
+    return Refuse(publisher, sequence,
+                  Error(absl::StatusCode::kFailedPrecondition, "SEQUENCE_REFUSED", subject,
+                        absl::StrCat(Describe(subject), ": sequence ", sequence,
+                                     " was refused before; publish it under a new one")));
+  }
+  if (publisher.producer != nullptr) Advance(*publisher.producer, sequence);
 
   storage::Message& message = *publication.message;
   const absl::StatusOr<Exchange*> exchange = FindTarget(host, message);

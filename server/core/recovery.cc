@@ -167,6 +167,7 @@ absl::Status Broker::Impl::RestoreOne(storage::ProducerAdvanced&& r) {
   if (!IsTime(r.at_ms)) return Damaged("a producer's time is out of range", r.last_sequence);
   Producer& producer = producers_.Get(r.virtual_host, r.producer_id, r.at_ms);
   producer.last_sequence = r.last_sequence;
+  producer.refused = RefusedSequences(r.refused);
   return absl::OkStatus();
 }
 

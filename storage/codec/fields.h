@@ -1,14 +1,16 @@
 // Which fields a stored struct has, and in which order: written once for both directions. `io` is
 // a Writer or a Reader, and the struct is const for a Writer.
 //
-// A field is added at the end, with a new kCodecVersion (record_codec.h); none is ever removed or
-// moved. Messages, which share and hide parts of themselves, are in message_codec.h.
+// A field is added at the end of a record, with a new kCodecVersion (wire.h), and read only if the
+// bytes are of that version or later (Since); none is ever removed or moved. Messages, which share
+// and hide parts of themselves, are in message_codec.h.
 #pragma once
 
 #include <concepts>
 #include <string>
 #include <type_traits>
 
+#include "storage/codec/runs_codec.h"
 #include "storage/codec/value_codec.h"
 #include "storage/codec/wire.h"
 #include "storage/record.h"
@@ -149,6 +151,7 @@ void Fields(auto& io, Is<ProducerAdvanced> auto& r) {
   io.Text(r.producer_id);
   io.Uint(r.last_sequence);
   io.Int(r.at_ms);
+  if (io.Since(2)) CodeRuns(io, r.refused);
 }
 
 void Fields(auto& io, Is<ProducerForgotten> auto& r) {

@@ -96,6 +96,7 @@ absl::StatusOr<Record> DecodeRecord(std::string_view& bytes, NameCache& names) {
   }
   if (kind >= std::variant_size_v<Record>) io.Fail("unknown kind of record");
   if (!io.ok()) return io.Finish();
+  io.SetVersion(version);
   Record record = MakeKind(kind, std::make_index_sequence<std::variant_size_v<Record>>());
   std::visit([&](auto& r) { Read(io, r, names); }, record);
   if (absl::Status finished = io.Finish(); !finished.ok()) return finished;

@@ -16,9 +16,6 @@
 
 namespace warren::storage {
 
-// Version of the encoding that is written. Readers take this one and all before it.
-inline constexpr uint8_t kCodecVersion = 1;
-
 // Appends the record's frame to `head`, except for the last part of it, which is returned and has
 // to be stored right behind: a message's body, so that it needn't be copied ("" for other kinds).
 // What is returned belongs to the record.

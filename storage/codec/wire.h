@@ -19,6 +19,10 @@
 
 namespace warren::storage {
 
+// Version of the encoding that is written. Readers take this one and all before it.
+//   2  ProducerAdvanced::refused
+inline constexpr uint8_t kCodecVersion = 2;
+
 // Appends to a string that the caller owns.
 class Writer {
  public:
@@ -47,6 +51,9 @@ class Writer {
     Flag(item.has_value());
     if (item) each(*this, *item);
   }
+
+  // Whether the encoding has what came with that version.
+  static constexpr bool Since(uint8_t /*version*/) { return true; }
 
   // What can't be written, because no reader would take it; the first reason stays.
   void Fail(std::string_view reason);
@@ -107,6 +114,10 @@ class Reader {
     if (set) each(*this, item.emplace());
   }
 
+  // The same, of the encoding that is read: the latest, unless another is set.
+  bool Since(uint8_t version) const { return version_ >= version; }
+  void SetVersion(uint8_t version) { version_ = version; }
+
   uint8_t Byte();
   void Fail(std::string_view reason);
   bool ok() const { return status_.ok(); }
@@ -117,6 +128,7 @@ class Reader {
   uint64_t Varint();
 
   std::string_view bytes_;  // what is left
+  uint8_t version_ = kCodecVersion;
   absl::Status status_;
 };
 

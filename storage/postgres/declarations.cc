@@ -11,6 +11,7 @@
 #include "storage/codec/record_codec.h"
 #include "storage/names.h"
 #include "storage/postgres/readable.h"
+#include "storage/postgres/runs_text.h"
 
 namespace warren::storage {
 namespace {
@@ -237,7 +238,8 @@ void Declarations::WriteServing(std::string& sql) const {
 }
 
 void Declarations::WriteProducers(std::string& sql) const {
-  Column gone_hosts, gone_producers, hosts, producers, host_texts, producer_texts, sequences, times;
+  Column gone_hosts, gone_producers, hosts, producers, host_texts, producer_texts, sequences, times,
+      refused;
   for (const auto& [key, record] : producers_) {
     const auto& [host, producer] = key;
     if (record == nullptr) {
@@ -252,6 +254,7 @@ void Declarations::WriteProducers(std::string& sql) const {
     producer_texts.Text(producer);
     sequences.Number(Signed(advanced.last_sequence));
     times.Number(advanced.at_ms);
+    refused.Text(RunsText(advanced.refused));
   }
   if (!gone_hosts.empty()) {
     absl::StrAppend(&sql, "DELETE FROM warren.producers p USING unnest(", gone_hosts.Byteas(), ",",
@@ -261,11 +264,13 @@ void Declarations::WriteProducers(std::string& sql) const {
   if (!hosts.empty()) {
     absl::StrAppend(&sql,
                     "INSERT INTO warren.producers (virtual_host_bytes,producer_bytes,virtual_host,"
-                    "producer,last_sequence,at_ms) SELECT * FROM unnest(",
+                    "producer,last_sequence,at_ms,refused) SELECT * FROM unnest(",
                     hosts.Byteas(), ",", producers.Byteas(), ",", host_texts.Texts(), ",",
-                    producer_texts.Texts(), ",", sequences.Numbers(), ",", times.Numbers(),
+                    producer_texts.Texts(), ",", sequences.Numbers(), ",", times.Numbers(), ",",
+                    refused.Texts(),
                     ") ON CONFLICT (virtual_host_bytes,producer_bytes) DO UPDATE"
-                    " SET last_sequence=excluded.last_sequence,at_ms=excluded.at_ms;");
+                    " SET last_sequence=excluded.last_sequence,at_ms=excluded.at_ms,"
+                    "refused=excluded.refused;");
   }
 }
 

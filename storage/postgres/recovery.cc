@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "storage/codec/record_codec.h"
 #include "storage/postgres/copy_format.h"
+#include "storage/postgres/runs_text.h"
 #include "storage/postgres/segment_reader.h"
 #include "storage/postgres/trouble.h"
 
@@ -150,16 +151,20 @@ class Recovery {
   }
 
   absl::Status Producers() {
-    return Table("warren.producers", "virtual_host_bytes, producer_bytes, last_sequence, at_ms", 4,
+    return Table("warren.producers",
+                 "virtual_host_bytes, producer_bytes, last_sequence, at_ms, refused", 5,
                  " ORDER BY 1, 2", [this](CopyReader& in) {
                    ProducerAdvanced r;
                    r.virtual_host = std::string(in.Required(in.Bytes()));
                    r.producer_id = std::string(in.Required(in.Bytes()));
                    r.last_sequence = static_cast<uint64_t>(in.Required(in.Int8()));
                    r.at_ms = in.Required(in.Int8());
-                   if (absl::Status status = in.Finish(); !status.ok()) {
-                     return Damaged("warren.producers", r.producer_id, status);
-                   }
+                   absl::StatusOr<std::vector<SequenceRun>> refused =
+                       ParseRuns(in.Required(in.Bytes()));
+                   absl::Status status = in.Finish();
+                   if (status.ok()) status = refused.status();
+                   if (!status.ok()) return Damaged("warren.producers", r.producer_id, status);
+                   r.refused = *std::move(refused);
                    return Give(std::move(r));
                  });
   }

@@ -123,7 +123,7 @@ TEST_P(JournalContract, RecoversInThePromisedOrder) {
   for (const uint64_t id : {300, 299, 2, 1}) {
     records.push_back(MessagePublished{{id}, MessageWithBody("m"), {{.queue = kQueue}}});
     records.push_back(MessageIdSeen{{}, {id}, "seen", 1});
-    records.push_back(ProducerAdvanced{"/", std::to_string(id), id, 1});
+    records.push_back(ProducerAdvanced{"/", std::to_string(id), id, 1, {}});
     records.push_back(QueueServing{{id}, true, {}});
     records.push_back(BindingAdded{.id = {id}, .source = kExchange, .queue = {id}});
     records.push_back(QueueDeclared{{id}, "/", std::to_string(id), {}});
@@ -139,10 +139,30 @@ TEST_P(JournalContract, RecoversInThePromisedOrder) {
 
 TEST_P(JournalContract, LatestDeclarationOfAnIdIsRecovered) {
   Append({IdsReserved{10}, QueueServing{kQueue, true, {}},
-          ProducerAdvanced{"/", "p", 1, 1}, MessageIdSeen{{}, kQueue, "m", 1}});
+          ProducerAdvanced{"/", "p", 1, 1, {{1, 1}}}, MessageIdSeen{{}, kQueue, "m", 1}});
   const std::vector<Record> latest = {IdsReserved{20}, QueueServing{kQueue, false, {7}},
-                                      ProducerAdvanced{"/", "p", 2, 2},
+                                      ProducerAdvanced{"/", "p", 2, 2, {{2, 2}}},
                                       MessageIdSeen{{}, kQueue, "m", 2}};
+  Append(latest);
+  EXPECT_TRUE(SameState(AfterRestart(), latest));
+}
+
+// As many runs as there ever are, and such as leave no number out.
+TEST_P(JournalContract, RefusedSequencesOfAProducerAreRecovered) {
+  std::vector<SequenceRun> every_other;
+  for (uint64_t sequence = 1; sequence < 20'000; sequence += 2) {
+    every_other.push_back({sequence, sequence});
+  }
+  const std::vector<Record> records = {
+      ProducerAdvanced{"/", "few", 12, 1, {{6, 8}, {12, 12}}},
+      ProducerAdvanced{"/", "many", 20'000, 1, every_other},
+      ProducerAdvanced{"/", "most", UINT64_MAX, 1, {{0, UINT64_MAX - 2}, {UINT64_MAX, UINT64_MAX}}},
+      ProducerAdvanced{"/", "none", 12, 1, {}}};
+  Append(records);
+  EXPECT_TRUE(SameState(AfterRestart(), records));
+  const std::vector<Record> latest = {ProducerAdvanced{"/", "few", 13, 1, {}},
+                                      ProducerAdvanced{"/", "many", 20'001, 1, {{1, 20'001}}},
+                                      records[2], ProducerAdvanced{"/", "none", 13, 1, {{13, 13}}}};
   Append(latest);
   EXPECT_TRUE(SameState(AfterRestart(), latest));
 }
@@ -150,7 +170,7 @@ TEST_P(JournalContract, LatestDeclarationOfAnIdIsRecovered) {
 TEST_P(JournalContract, WhatWasRemovedIsNotRecovered) {
   Append({ExchangeDeclared{kExchange, "/", "e", {}}, QueueDeclared{kQueue, "/", "q", {}},
           BindingAdded{.id = {4}, .source = kExchange, .queue = kQueue},
-          ProducerAdvanced{"/", "p", 1, 1}, MessageIdSeen{kExchange, {}, "m", 1}});
+          ProducerAdvanced{"/", "p", 1, 1, {}}, MessageIdSeen{kExchange, {}, "m", 1}});
   Append({BindingRemoved{{4}}, ExchangeDeleted{kExchange}, QueueDeleted{kQueue},
           ProducerForgotten{"/", "p"}, MessageIdForgotten{kExchange, {}, "m"}});
   EXPECT_TRUE(AfterRestart().empty());
@@ -273,7 +293,7 @@ TEST_P(JournalContract, NamesMayHoldAnyBytes) {
     records.push_back(MessageIdSeen{{}, kQueue, name, 1});
     for (const std::string& producer : {""s, "\0"s, "b"s, name}) {
       if (producer == name && name != longest) continue;
-      records.push_back(ProducerAdvanced{name, producer, id, 1});
+      records.push_back(ProducerAdvanced{name, producer, id, 1, {}});
     }
   }
   Append(records);

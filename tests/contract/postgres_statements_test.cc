@@ -197,7 +197,7 @@ TEST_F(PostgresStatements, AConnectionThatBreaksBetweenTwoRowsIsTakenUpThere) {
   std::vector<Record> records = {QueueDeclared{{1}, "/", "q", {}}};
   for (int i = 0; i < kProducers; ++i) {
     const std::string name = std::to_string(i) + std::string(150, 'p');
-    records.push_back(ProducerAdvanced{"/", name, static_cast<uint64_t>(i), 1});
+    records.push_back(ProducerAdvanced{"/", name, static_cast<uint64_t>(i), 1, {}});
     records.push_back(MessageIdSeen{{}, {1}, name, 1});
   }
   AppendAll(*journal, std::move(records));

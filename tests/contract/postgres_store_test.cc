@@ -238,12 +238,15 @@ TEST_F(PostgresStore, DamageIsNoticedAndNamed) {
       {"UPDATE warren.queues SET record = 'x'", {"warren.queues", "id 1"}},
       {"UPDATE warren.queues SET record = (SELECT record FROM warren.exchanges)",
        {"warren.queues", "id 1"}},
+      {"UPDATE warren.producers SET refused = '6-8,7'", {"warren.producers", "billing", "6-8,12"}},
+      {"UPDATE warren.producers SET refused = 'some'", {"warren.producers", "billing", "6-8,12"}},
       {"DELETE FROM warren.shards", {}},
   };
   auto journal = Begin();
   auto exact = MakeRef<Message>();
   exact->properties = std::make_unique<Properties>(Properties{.type = "t"});
   AppendAll(*journal, {QueueDeclared{kQueue, "/", "q", {}}, ExchangeDeclared{{2}, "/", "e", {}},
+                       ProducerAdvanced{"/", "billing", 12, 1, {{6, 8}, {12, 12}}},
                        MessagePublished{{7}, std::move(exact), {{.queue = kQueue}}},
                        MessagePublished{{8}, MessageWithBody("m"), {{.queue = kQueue}}},
                        EntryUpdated{{8}, {.queue = kQueue, .delivery_count = 1}}});

@@ -60,6 +60,19 @@ EntryFacts RandomFacts(Random& random, QueueId queue) {
           .delivery_count = static_cast<uint32_t>(Number(random))};
 }
 
+// Anywhere up to the last of all sequences.
+std::vector<SequenceRun> RandomRuns(Random& random) {
+  std::vector<SequenceRun> runs;
+  uint64_t first = Number(random);
+  for (uint64_t i = random() % 5; i > 0; --i) {
+    const uint64_t last = first + std::min(Number(random), UINT64_MAX - first);
+    runs.push_back({first, last});
+    if (last >= UINT64_MAX - 1) break;
+    first = last + 2 + std::min(Number(random), UINT64_MAX - (last + 2));
+  }
+  return runs;
+}
+
 DeathHistory RandomDeaths(Random& random) {
   DeathHistory history{.first_death_queue = Text(random),
                        .first_death_exchange = Text(random),
@@ -190,7 +203,8 @@ Record RandomRecord(Random& random, size_t kind) {
     }
     case 10: return EntryRemoved{{id()}, {id()}, Coin(random)};
     case 11: return EntryUpdated{{id()}, RandomFacts(random, {id()})};
-    case 12: return ProducerAdvanced{Text(random), Text(random), id(), Signed(random)};
+    case 12:
+      return ProducerAdvanced{Text(random), Text(random), id(), Signed(random), RandomRuns(random)};
     case 13: return ProducerForgotten{Text(random), Text(random)};
     case 14: return MessageIdSeen{{id()}, {id()}, Text(random), Signed(random)};
     default: return MessageIdForgotten{{id()}, {id()}, Text(random)};
@@ -313,7 +327,8 @@ void History::TouchWindowsAndProducers() {
   const std::string name(1, static_cast<char>('a' + Below(8)));
   switch (Below(6)) {
     case 0: return out_.push_back(QueueServing{queue, Below(2) == 0, {last_id_}});
-    case 1: return out_.push_back(ProducerAdvanced{"/", name, Number(random_), Signed(random_)});
+    case 1: return out_.push_back(ProducerAdvanced{"/", name, Number(random_), Signed(random_),
+                                                     RandomRuns(random_)});
     case 2: return out_.push_back(ProducerForgotten{"/", name});
     case 3: return out_.push_back(MessageIdSeen{{}, queue, name, Signed(random_)});
     case 4: return out_.push_back(MessageIdForgotten{{}, queue, name});

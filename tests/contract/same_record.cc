@@ -40,7 +40,7 @@ auto Tuple(const BindingRemoved& r) { return Members<1>(r); }
 auto Tuple(const QueueServing& r) { return Members<3>(r); }
 auto Tuple(const EntryRemoved& r) { return Members<3>(r); }
 auto Tuple(const EntryUpdated& r) { return Members<2>(r); }
-auto Tuple(const ProducerAdvanced& r) { return Members<4>(r); }
+auto Tuple(const ProducerAdvanced& r) { return Members<5>(r); }
 auto Tuple(const ProducerForgotten& r) { return Members<2>(r); }
 auto Tuple(const MessageIdSeen& r) { return Members<4>(r); }
 auto Tuple(const MessageIdForgotten& r) { return Members<3>(r); }

@@ -69,7 +69,12 @@ struct RecordLines {
         absl::StrCat("  changed ", NameIn(names.messages, r.message), " in ", Facts(r.facts)));
   }
   void operator()(const storage::ProducerAdvanced& r) {
-    lines.push_back(absl::StrCat("  producer ", r.producer_id, " at ", r.last_sequence));
+    std::string line = absl::StrCat("  producer ", r.producer_id, " at ", r.last_sequence);
+    for (const storage::SequenceRun& run : r.refused) {
+      absl::StrAppend(&line, &run == &r.refused.front() ? " without " : ",", run.first);
+      if (run.last > run.first) absl::StrAppend(&line, "-", run.last);
+    }
+    lines.push_back(std::move(line));
   }
   void operator()(const storage::ProducerForgotten& r) {
     lines.push_back(absl::StrCat("  producer gone ", r.producer_id));

@@ -161,5 +161,27 @@ TEST_F(LedgerTest, ProducerHasOneRecordABatchWithItsLatestSequence) {
   EXPECT_EQ(std::get<storage::ProducerAdvanced>(second.records[0]).last_sequence, 4U);
 }
 
+TEST_F(LedgerTest, ProducersRecordHoldsAllThatWasRefusedUntilTheBatchLeaves) {
+  Producer producer{.virtual_host = "/", .id = "billing", .last_sequence = 3};
+  producer.refused.Add(1);
+  ledger_.AdvanceProducer(producer, /*now_ms=*/10);
+  producer.refused.Add(3);
+  const storage::Batch batch = ledger_.Take();
+  ASSERT_EQ(batch.records.size(), 1U);
+  EXPECT_EQ(std::get<storage::ProducerAdvanced>(batch.records[0]).refused,
+            (std::vector<storage::SequenceRun>{{1, 1}, {3, 3}}));
+}
+
+TEST_F(LedgerTest, ForgottenProducerIsNotLookedAtAgain) {
+  Producer producer{.virtual_host = "/", .id = "billing"};
+  ledger_.AdvanceProducer(producer, /*now_ms=*/10);
+  ledger_.ForgetProducer(producer);
+  producer.refused.Add(1);
+  const storage::Batch batch = ledger_.Take();
+  ASSERT_EQ(batch.records.size(), 2U);
+  EXPECT_TRUE(std::get<storage::ProducerAdvanced>(batch.records[0]).refused.empty());
+  EXPECT_EQ(std::get<storage::ProducerForgotten>(batch.records[1]).producer_id, "billing");
+}
+
 }  // namespace
 }  // namespace warren::core

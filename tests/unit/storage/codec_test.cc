@@ -78,18 +78,48 @@ TEST(Codec, RecordsInARowAreTakenOneByOne) {
 // Stores that exist hold these very bytes: a change here is a new version of the encoding.
 TEST(Codec, StoredBytesStayAsTheyAre) {
   EXPECT_EQ(absl::BytesToHexString(Encode(EntryRemoved{{300}, {2}, true})),
-            "f2f3702e06000000"   // CRC-32, length
-            "010a"               // version, kind
+            "5c81e4a806000000"   // CRC-32, length
+            "020a"               // version, kind
             "ac020201");         // message, queue, last
   EXPECT_EQ(absl::BytesToHexString(Payload(WithHeader({Value::List{
                 {std::string("x")}, {int64_t{-2}}, {1.0}, {true}, {Bytes{"b"}}, {Timestamp{3}},
                 {}}}))),
-            "0106"               // version, kind
+            "0206"               // version, kind
             "01020300"           // id, source, queue, no exchange
             "00"                 // key
             "01046e616d65"       // one argument, "name"
             "0707"               // a list of seven
             "010178" "0203" "03000000000000f03f" "0401" "050162" "0606" "00");
+  EXPECT_EQ(absl::BytesToHexString(
+                Payload(ProducerAdvanced{"/", "p", 300, -1, {{6, 8}, {12, 12}}})),
+            "020c"               // version, kind
+            "012f" "0170"        // virtual host, producer
+            "ac0201"             // last sequence, time
+            "02" "0602" "0400"); // two runs: how far from the one before, how much longer than one
+}
+
+// A store of the first version has no refused sequences.
+TEST(Codec, RecordsOfTheFirstVersionAreRead) {
+  const auto decoded = Decode(absl::HexStringToBytes(
+      "0d8eb45b09000000" "010c" "012f" "0170" "ac0201"));
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  EXPECT_TRUE(SameRecord(*decoded, ProducerAdvanced{"/", "p", 300, -1, {}}));
+  const auto other = Decode(absl::HexStringToBytes("f2f3702e06000000" "010a" "ac020201"));
+  ASSERT_TRUE(other.ok()) << other.status();
+  EXPECT_TRUE(SameRecord(*other, EntryRemoved{{300}, {2}, true}));
+}
+
+TEST(Codec, RunsThatTouchOrOverflowAreAnError) {
+  const std::string advanced = absl::HexStringToBytes("020c" "012f" "0170" "0c" "00");
+  const std::string most = "ffffffffffffffffff01";
+  EXPECT_TRUE(Decode(Sealed(advanced + absl::HexStringToBytes("02" "0602" "0200"))).ok());
+  for (const std::string& runs :
+       {std::string("02" "0602" "0000"), std::string("02" "0602" "0100"), "01" "06" + most,
+        "02" "0602" + most + "00", std::string("02" "0602" "02"), std::string("7f" "0602")}) {
+    EXPECT_EQ(Decode(Sealed(advanced + absl::HexStringToBytes(runs))).status().code(),
+              absl::StatusCode::kDataLoss)
+        << runs;
+  }
 }
 
 TEST(Codec, DoublesKeepTheirBits) {
@@ -151,7 +181,8 @@ TEST(Codec, NoiseBehindARightChecksumDoesNoHarm) {
   SCOPED_TRACE(SeedTrace(seed));
   Random random(seed);
   for (int i = 0; i < 20'000; ++i) {
-    std::string payload = {1, static_cast<char>(i % kKinds)};
+    std::string payload = {static_cast<char>(1 + random() % kCodecVersion),
+                           static_cast<char>(i % kKinds)};
     for (uint64_t length = random() % 64; length > 0; --length) {
       payload.push_back(static_cast<char>(random()));
     }

@@ -37,6 +37,23 @@ TEST_F(Schema, IsMadeOnceAndThenLeftAlone) {
             std::to_string(SchemaScripts().size()));
 }
 
+// As a broker of that time left it.
+TEST_F(Schema, OfTheFirstVersionIsUpgradedAndKeepsItsRows) {
+  const std::string url = PostgresServer::Shared().CreateDatabase();
+  PostgresServer::Execute(url,
+                          "CREATE SCHEMA warren; CREATE TABLE warren.schema_migrations (version "
+                          "int PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now()); "
+                          "INSERT INTO warren.schema_migrations (version) VALUES (1)");
+  PostgresServer::Execute(url, std::string(SchemaScripts()[0]));
+  PostgresServer::Execute(url, "INSERT INTO warren.producers VALUES ('/', 'p', '/', 'p', 7, 1)");
+  const absl::Status upgraded = MigrateAt(url);
+  ASSERT_TRUE(upgraded.ok()) << upgraded;
+  EXPECT_EQ(PostgresServer::Execute(url, "SELECT max(version) FROM warren.schema_migrations"),
+            std::to_string(SchemaScripts().size()));
+  EXPECT_EQ(PostgresServer::Execute(url, "SELECT p::text FROM warren.producers p"),
+            "(\"\\\\x2f\",\"\\\\x70\",/,p,7,1,\"\")");
+}
+
 TEST_F(Schema, EachTableAndColumnSaysWhatItIs) {
   const std::string url = PostgresServer::Shared().CreateDatabase();
   ASSERT_TRUE(MigrateAt(url).ok());
