@@ -26,7 +26,7 @@ void World::DrainAll() {
   }
   leases_.clear();
   for (Publisher& publisher : publishers_) {
-    if (!publisher.open && problem_.empty()) OpenPublisher(publisher);
+    if ((!publisher.open || publisher.deaf) && problem_.empty()) OpenPublisher(publisher);
   }
   const auto left = [this] {
     const core::Usage& usage = broker_->usage();

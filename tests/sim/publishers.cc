@@ -18,7 +18,7 @@ constexpr char kNowhere[] = "nowhere";  // an exchange that isn't there
 
 void World::OpenPublisher(Publisher& publisher) {
   publisher.id = {next_id_++};
-  publisher.open = false;
+  publisher.open = publisher.deaf = false;
   Do(core::OpenPublisher{publisher.id, kHost, publisher.producer_id, true});
   if (publisher.producer_id.empty()) {
     publisher.unconfirmed.clear();
@@ -36,6 +36,9 @@ void World::OpenPublisher(Publisher& publisher) {
 void World::BreakPublisher(Random& random) {
   Publisher& publisher = PickPublisher(random);
   if (!publisher.open) return;
+  // Answers are lost until it notices, comes again and sends again.
+  publisher.deaf = true;
+  if (random.Chance(50)) return;
   publisher.open = false;
   Do(core::ClosePublisher{publisher.id});
 }
@@ -127,7 +130,7 @@ World::Sent World::RandomMessage(Random& random, const std::string& lane, bool d
 
 void World::PublishSome(Random& random) {
   Publisher& publisher = PickPublisher(random);
-  if (!publisher.open) return OpenPublisher(publisher);
+  if (!publisher.open || (publisher.deaf && random.Chance(30))) return OpenPublisher(publisher);
   const core::Usage& usage = broker_->usage();
   if (usage.ready_messages + usage.delayed_messages > kBacklogMax) return;
   core::Publish publish{.publisher = publisher.id, .first_sequence = publisher.next_sequence};

@@ -49,7 +49,7 @@ void World::React(const core::Effect& effect) {
 
 void World::Saw(const core::Confirmed& e) {
   for (Publisher& p : publishers_) {
-    if (p.id != e.publisher) continue;
+    if (p.id != e.publisher || p.deaf) continue;
     for (uint64_t s = e.first_sequence; s <= e.last_sequence; ++s) {
       const auto it = p.unconfirmed.find(s);
       if (it == p.unconfirmed.end()) {

@@ -194,7 +194,7 @@ void World::Crash(Random& random) {
   stopping_ = false;
   pages_.clear();
   moved_pages_.clear();
-  for (Publisher& p : publishers_) p.open = false;
+  for (Publisher& p : publishers_) p.open = p.deaf = false;
   consumers_.clear();
   commits_.clear();
   gets_.clear();

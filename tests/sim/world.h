@@ -75,6 +75,7 @@ class World {
     std::string producer_id;
     core::PublisherId id;
     bool open = false;
+    bool deaf = false;  // its connection is broken, which the broker doesn't know yet
     uint64_t next_sequence = 1;
     std::map<uint64_t, Sent> unconfirmed;
   };

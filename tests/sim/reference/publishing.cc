@@ -60,7 +60,7 @@ void Reference::Handle(const core::Publish& c) {
 }
 
 void Reference::Refuse(Origin origin, const std::string& producer, std::string error) {
-  if (!producer.empty()) producers_[producer].refused.insert(origin.sequence);
+  if (!producer.empty()) state_.refused[producer].insert(origin.sequence);
   ExpectConfirm(origin, core::Outcome::kRejected, /*at_once=*/true, std::move(error));
 }
 
@@ -121,19 +121,19 @@ bool Reference::MarkSeen(ReferenceQueue& queue, const storage::Message& message)
 
 void Reference::PublishOne(Origin origin, const std::string& producer,
                            const core::Publication& publication) {
-  if (!publication.refused.ok()) {
-    return Refuse(origin, producer, ErrorInfoOf(publication.refused).reason);
-  }
   const auto repeated = [&] {
     ExpectConfirm(origin, core::Outcome::kDuplicate, /*at_once=*/false);
   };
+  const bool used = !producer.empty() && origin.sequence <= state_.sequences[producer];
+  const bool was_refused = used && state_.refused[producer].contains(origin.sequence);
+  if (used && !was_refused) return repeated();
+  if (!publication.refused.ok()) {
+    return Refuse(origin, producer, ErrorInfoOf(publication.refused).reason);
+  }
+  if (was_refused) return Refuse(origin, producer, "SEQUENCE_REFUSED");
   if (!producer.empty()) {
-    uint64_t& last = state_.sequences[producer];
-    if (origin.sequence <= last) {
-      const bool refused = producers_[producer].refused.contains(origin.sequence);
-      return refused ? Refuse(origin, producer, "SEQUENCE_REFUSED") : repeated();
-    }
-    last = origin.sequence;
+    state_.sequences[producer] = origin.sequence;
+    state_.refused[producer].erase(origin.sequence);
     producers_[producer].advanced_lsn = open_lsn_;
   }
   const storage::Message& message = *publication.message;

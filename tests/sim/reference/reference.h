@@ -80,7 +80,6 @@ class Reference {
     uint64_t last_tag = 0;
   };
   struct Producer {
-    std::set<uint64_t> refused;
     core::PublisherId owner;
     uint64_t advanced_lsn = 0;
   };

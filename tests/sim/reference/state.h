@@ -120,7 +120,8 @@ struct ReferenceState {
   std::map<uint64_t, ReferenceQueue> queues;
   std::vector<ReferenceExchange> exchanges;
   std::vector<ReferenceBinding> bindings;  // in the order in which they were made
-  std::map<std::string, uint64_t> sequences;  // of producers, the last one
+  std::map<std::string, uint64_t> sequences;          // of producers, the last one
+  std::map<std::string, std::set<uint64_t>> refused;  // of producers, those up to it that were
 
   ReferenceQueue* FindQueue(std::string_view name);
   ReferenceExchange* FindExchange(std::string_view name);
