@@ -23,6 +23,9 @@ auto Members(const auto& r) {
   } else if constexpr (N == 4) {
     const auto& [a, b, c, d] = r;
     return std::tie(a, b, c, d);
+  } else if constexpr (N == 5) {
+    const auto& [a, b, c, d, e] = r;
+    return std::tie(a, b, c, d, e);
   } else {
     const auto& [a, b, c, d, e, f] = r;
     return std::tie(a, b, c, d, e, f);
