@@ -292,8 +292,11 @@ void Broker::Impl::RunProducersTimer() {
     ledger_.ForgetProducer(*oldest);
     producers_.Erase(*oldest);
   }
-  timers_.GoOffBy(producers_timer_, TimerKind::kProducers, 0,
-                  producers_.oldest()->last_used_ms + options_.producer_expiry_ms);
+  // The last one may have gone with the last of the budget.
+  if (const Producer* oldest = producers_.oldest()) {
+    timers_.GoOffBy(producers_timer_, TimerKind::kProducers, 0,
+                    oldest->last_used_ms + options_.producer_expiry_ms);
+  }
 }
 
 // ---- Shutdown ----
