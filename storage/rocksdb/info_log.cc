@@ -37,7 +37,7 @@ void InfoLog::Logv(const char* format, va_list arguments) {
   size = std::min(size + static_cast<size_t>(added), line.size() - 2);
   if (line[size - 1] != '\n') line[size++] = '\n';
 
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (file_ < 0 || bytes_ + size > kMostBytes) return;
   const ssize_t written = write(file_, line.data(), size);
   if (written > 0) bytes_ += static_cast<size_t>(written);

@@ -11,8 +11,9 @@
 
 #include <cstdarg>
 #include <memory>
-#include <mutex>
 #include <string>
+
+#include "sync/mutex.h"
 
 namespace warren::storage {
 
@@ -30,9 +31,9 @@ class InfoLog : public rocksdb::Logger {
  private:
   static constexpr size_t kMostBytes = size_t{16} << 20;
 
-  std::mutex mutex_;
-  int file_ = -1;     // -1: nothing is written
-  size_t bytes_ = 0;  // what it holds
+  Mutex mutex_;
+  int file_ WARREN_GUARDED_BY(mutex_) = -1;     // -1: nothing is written
+  size_t bytes_ WARREN_GUARDED_BY(mutex_) = 0;  // what it holds
 };
 
 }  // namespace warren::storage
