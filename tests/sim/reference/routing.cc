@@ -1,55 +1,17 @@
 #include "tests/sim/reference/routing.h"
 
 #include <algorithm>
-#include <span>
 #include <variant>
 
-#include "absl/strings/match.h"
+#include "tests/unit/routing/definition.h"
 
 namespace warren::sim {
 namespace {
 
-using Words = std::vector<std::string>;
-
-Words Split(std::string_view key) {
-  if (key.empty()) return {};
-  Words words(1);
-  for (const char c : key) {
-    if (c == '.') {
-      words.emplace_back();
-    } else {
-      words.back() += c;
-    }
-  }
-  return words;
-}
-
-bool TopicMatches(std::span<const std::string> pattern, std::span<const std::string> key) {
-  if (pattern.empty()) return key.empty();
-  if (pattern[0] == "#") {
-    return TopicMatches(pattern.subspan(1), key) ||
-           (!key.empty() && TopicMatches(pattern, key.subspan(1)));
-  }
-  return !key.empty() && (pattern[0] == "*" || pattern[0] == key[0]) &&
-         TopicMatches(pattern.subspan(1), key.subspan(1));
-}
-
 bool HeadersMatch(const storage::Headers& arguments, const storage::Headers& headers) {
   const storage::Value* match = storage::FindHeader(arguments, "match");
   const std::string mode = match != nullptr ? std::get<std::string>(match->data) : "all";
-  const bool with_x = absl::EndsWith(mode, "-with-x");
-  bool all = true;
-  bool any = false;
-  for (const storage::Header& argument : arguments) {
-    if (argument.name == "match") continue;
-    if (!with_x && absl::StartsWith(argument.name, "x-")) continue;
-    const storage::Value* value = storage::FindHeader(headers, argument.name);
-    const bool presence_is_enough = std::holds_alternative<std::monostate>(argument.value.data);
-    const bool holds = value != nullptr && (presence_is_enough || *value == argument.value);
-    all = all && holds;
-    any = any || holds;
-  }
-  return absl::StartsWith(mode, "any") ? any : all;
+  return core::FitsPlainly(arguments, mode, headers);
 }
 
 }  // namespace
@@ -59,7 +21,7 @@ bool BindingMatches(storage::ExchangeType type, const ReferenceBinding& binding,
   switch (type) {
     case storage::ExchangeType::kDirect: return binding.key == key;
     case storage::ExchangeType::kFanout: return true;
-    case storage::ExchangeType::kTopic: return TopicMatches(Split(binding.key), Split(key));
+    case storage::ExchangeType::kTopic: return core::FitsPlainly(binding.key, std::string(key));
     case storage::ExchangeType::kHeaders: return HeadersMatch(binding.arguments, headers);
   }
   return false;
