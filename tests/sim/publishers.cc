@@ -101,8 +101,12 @@ World::Sent World::RandomMessage(Random& random, const std::string& lane, bool d
   sent.refused = random.Chance(1);
   sent.body = absl::StrCat(own_lane, "-", next_number_++);
 
-  // What must come out in the end.
-  std::vector<const QueueSetting*> to;
+  if (KeepsAccounts()) Account(sent);
+  return sent;
+}
+
+// Which queues it must come out of in the end, as long as nobody changes the topology.
+void World::Account(const Sent& sent) {
   std::vector<ReferenceExchange> exchanges;
   for (const ExchangeSetting& e : settings_.exchanges) {
     exchanges.push_back({.name = e.name, .options = e.options});
@@ -115,17 +119,15 @@ World::Sent World::RandomMessage(Random& random, const std::string& lane, bool d
                         .key = b.key,
                         .arguments = b.arguments});
   }
-  if (KeepsAccounts()) {
-    const bool tame = sent.expiration_ms < 0 && sent.message_id.empty();
-    for (const std::string& name :
-         Route(exchanges, bindings, sent.exchange, sent.key, sent.headers)) {
-      if (const QueueSetting* queue = accounts_.Setting(name); queue != nullptr && tame) {
-        to.push_back(queue);
-      }
-    }
-    accounts_.Published(sent.body, to, sent.persistent);
+  std::vector<const QueueSetting*> to;
+  // One that expires, or may be a repeat, need not come out.
+  const bool tame = sent.expiration_ms < 0 && sent.message_id.empty();
+  for (const std::string& name :
+       Route(exchanges, bindings, sent.exchange, sent.key, sent.headers)) {
+    const QueueSetting* queue = accounts_.Setting(name);
+    if (queue != nullptr && tame) to.push_back(queue);
   }
-  return sent;
+  accounts_.Published(sent.body, to, sent.persistent);
 }
 
 void World::PublishSome(Random& random) {

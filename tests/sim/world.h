@@ -109,6 +109,7 @@ class World {
   void OpenPublisher(Publisher& publisher);
   void BreakPublisher(Random& random);
   Sent RandomMessage(Random& random, const std::string& lane, bool durable);
+  void Account(const Sent& sent);
   std::string RandomQueue(Random& random);
   core::Publication Make(const Sent& message);
 
