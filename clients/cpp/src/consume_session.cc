@@ -113,13 +113,18 @@ absl::Status Consumer::Session::Send(v1::ConsumeRequest control) {
 }
 
 absl::Status Consumer::Session::Drain(std::chrono::milliseconds timeout) {
-  v1::ConsumeRequest request;
-  request.mutable_drain();
-  if (absl::Status status = Send(std::move(request)); !status.ok()) return status;
-  const MutexLock lock(mutex_);
-  // What is on its way is no more than the prefetch, and must be read to get at the answer.
+  MutexLock lock(mutex_);
+  if (ended_) return end_;
+  // Before the broker is asked: its answer may come at once, and must be known for one.
   draining_ = true;
+  // What is on its way is no more than the prefetch, and must be read to get at the answer.
   if (std::exchange(reading_paused_, false)) stream_->StartRead();
+  v1::ConsumeRequest& request = controls_.emplace_back();
+  request.mutable_drain();
+  const PendingWrite next = NextWrite();
+  lock.Unlock();
+  next.Send();
+  lock.Lock();
   if (!changed_.WaitFor(mutex_, timeout,
                         [this]() WARREN_REQUIRES(mutex_) { return drained_ || ended_; })) {
     return TimedOut("the broker didn't drain the consumer", timeout);

@@ -95,6 +95,15 @@ TEST_F(ConsumerTest, RequeueRejectAndRetryDoWhatTheySay) {
   EXPECT_EQ(rejected[0].deaths(0).reason(), v1::DEATH_REASON_REJECTED);
 }
 
+// The answer may come before the call that asked is any further.
+TEST_F(ConsumerTest, DrainIsAnsweredHoweverQuickTheBrokerIs) {
+  DeclareQueue("orders");
+  for (int i = 0; i < 200; ++i) {
+    const auto consumer = Subscribe("orders", 1);
+    ASSERT_TRUE(consumer->Drain(kPatience).ok()) << "consumer " << i;
+  }
+}
+
 TEST_F(ConsumerTest, DrainStopsDeliveriesAndStillTakesSettlements) {
   DeclareQueue("orders");
   PublishAll("orders", {"a", "b", "c"});
