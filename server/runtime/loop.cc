@@ -15,7 +15,8 @@ namespace {
 
 using SystemTime = std::chrono::system_clock::time_point;
 
-// Long ago: take what is there, and don't sleep.
+// Long ago: take what is there, and don't sleep. For an alarm it means at once, where gRPC rounds
+// the present up to its next millisecond.
 constexpr SystemTime kNoWait{};
 
 // The journal writer has one batch at a time and the rest is rare, so nobody waits for room.
@@ -33,7 +34,7 @@ Loop::Loop(grpc::CompletionQueue& queue, core::Broker& broker, storage::Journal&
       flow_(options.flow),
       shutdown_(options.shutdown),
       inbox_(kInboxCapacity,
-             [this] { alarm_.Set(&queue_, std::chrono::system_clock::now(), wake_up_.tag()); }),
+             [this] { alarm_.Set(&queue_, kNoWait, wake_up_.tag()); }),
       writer_(std::make_unique<JournalWriter>(
           journal, stats, [this](storage::Lsn lsn, absl::Status status) {
             inbox_.Post(JournalDone{lsn, std::move(status)});
