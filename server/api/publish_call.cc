@@ -27,6 +27,7 @@ class PublishCall final : public Call, public runtime::PublisherSink {
     if (!arrived) co_return;
     Serve(api).Detach();
     call.Arrived();
+    co_await api.loop.turnstile().Pass(call.request_.Length());
     while (call.MustWait()) co_await call.wake_.Wait();
     call.Submit();
     while (call.AwaitsConfirms()) co_await call.wake_.Wait();

@@ -39,6 +39,8 @@ class PublishStream final : public Stream, public runtime::PublisherSink {
  private:
   // ---- Stream ----
 
+  bool Publishes() const override { return true; }
+
   absl::Status Take(grpc::ByteBuffer& frame) override {
     // Most of a frame is small objects that live no longer than this.
     google::protobuf::Arena arena(ArenaStart());

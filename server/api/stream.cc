@@ -31,6 +31,7 @@ runtime::Task Stream::Read() {
       if (!gone()) HalfClosed();
       co_return;
     }
+    if (Publishes()) co_await loop().turnstile().Pass(frame.Length());
     while (!MayTake() && !ending() && !gone()) co_await reader_wake_.Wait();
     if (ending() || gone()) co_return;
     const absl::Status status = Take(frame);

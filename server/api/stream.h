@@ -44,6 +44,8 @@ class Stream : public Call {
 
   // ---- What differs ----
 
+  // Whether its frames wait for what else the turn brought; see runtime::Turnstile.
+  virtual bool Publishes() const { return false; }
   // Takes one frame; an error ends the stream with it.
   virtual absl::Status Take(grpc::ByteBuffer& frame) = 0;
   // The client sends no more frames.

@@ -61,10 +61,11 @@ absl::Status Loop::Run(Listener& listener) {
 }
 
 void Loop::Turn(Listener& listener) {
-  TakeCompletions();
+  const auto until = TakeCompletions();
   if (const auto deadline = broker_.NextDeadline(); deadline && NowMs() >= *deadline) {
     Submit(core::Tick{});
   }
+  turnstile_.Run(until);
   KickJournal();
   KickPager();
   UpdateFlow();
@@ -76,9 +77,9 @@ void Loop::Turn(Listener& listener) {
   UpdateStats();
 }
 
-void Loop::TakeCompletions() {
+std::chrono::steady_clock::time_point Loop::TakeCompletions() {
   const bool armed = !wake_up_underway_ && inbox_.Arm();
-  const bool may_sleep = ready_.empty() && !inbox_.HasMail();
+  const bool may_sleep = ready_.empty() && turnstile_.empty() && !inbox_.HasMail();
   void* tag = nullptr;
   bool ok = false;
   auto status = queue_.AsyncNext(&tag, &ok, may_sleep ? NextWake() : kNoWait);
@@ -86,13 +87,20 @@ void Loop::TakeCompletions() {
   LookAtOwnership();
   TakeMail();
   const auto until = std::chrono::steady_clock::now() + options_.turn_time;
-  for (int events = 1; status == grpc::CompletionQueue::GOT_EVENT; ++events) {
-    Completion::FromTag(tag)->Complete(ok);
-    TakeMail();
-    if (events >= options_.events_per_turn || std::chrono::steady_clock::now() >= until) break;
+  for (int events = 0, fruitless = 0;;) {
+    if (status == grpc::CompletionQueue::GOT_EVENT) {
+      fruitless = 0;
+      Completion::FromTag(tag)->Complete(ok);
+      TakeMail();
+      if (++events == options_.events_per_turn) break;
+    } else if (turnstile_.empty() || ++fruitless > options_.fruitless_looks) {
+      break;
+    }
+    if (std::chrono::steady_clock::now() >= until) break;
     status = queue_.AsyncNext(&tag, &ok, kNoWait);
     LookAtOwnership();
   }
+  return until;
 }
 
 SystemTime Loop::NextWake() const {

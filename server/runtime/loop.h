@@ -37,6 +37,7 @@
 #include "server/runtime/registry.h"
 #include "server/runtime/shutdown.h"
 #include "server/runtime/stats.h"
+#include "server/runtime/turnstile.h"
 
 namespace warren::runtime {
 
@@ -46,10 +47,15 @@ struct LoopOptions {
   // Where messages go that leave memory; the loop's own while it lives. Null if the broker pages
   // nothing out (see core::BrokerOptions).
   storage::Spill* spill = nullptr;
-  // A turn carries out completions up to this number or for this long, whichever comes first; then
-  // the calls may write and the journal gets its batch. More makes larger frames and batches, and
-  // adds latency when the broker is busy.
+  // A turn carries out completions up to this number or for this long, whichever comes first, and
+  // takes frames of publishers while that time lasts, one at least; then the calls may write and
+  // the journal gets its batch. More makes larger frames and batches, and adds latency when the
+  // broker is busy.
   int events_per_turn = 64;
+  // gRPC reads from one socket each time it is asked for a completion, and may have none to give
+  // then. While publishers wait at the turnstile it is asked again so often before they pass, or
+  // else the sockets of consumers have their turn between those of publishers only.
+  int fruitless_looks = 20;
   std::chrono::microseconds turn_time{1000};
 };
 
@@ -74,6 +80,8 @@ class Loop {
   void Submit(core::Command command);
 
   ReadyQueue& ready() { return ready_; }
+  // What publishes passes it first.
+  Turnstile& turnstile() { return turnstile_; }
   Registry& registry() { return registry_; }
   // Publishes wait while flow().held(); Session::OnFlowChanged tells of changes.
   const FlowControl& flow() const { return flow_; }
@@ -102,8 +110,8 @@ class Loop {
   };
 
   void Turn(Listener& listener);
-  // Waits for completions and carries them out.
-  void TakeCompletions();
+  // Waits for completions and carries them out. When the turn's time is up.
+  std::chrono::steady_clock::time_point TakeCompletions();
   void Advance(Listener& listener);
   void Begin(Shutdown::Phase phase, Listener& listener);
   void TakeMail();
@@ -130,6 +138,7 @@ class Loop {
 
   Registry registry_;
   ReadyQueue ready_;
+  Turnstile turnstile_;
   FlowControl flow_;
   Shutdown shutdown_;
   int handlers_ = 0;
