@@ -54,9 +54,8 @@ size_t MemoryOf(const DeathHistory& history) {
   return memory;
 }
 
-// A shared string: its count, its std::string, its characters.
 size_t MemoryOf(const SharedString& text) {
-  return text.empty() ? 0 : sizeof(std::string) + 2 * kAllocation + MemoryOf(text.str());
+  return text.empty() ? 0 : text.memory() + kAllocation;
 }
 
 }  // namespace

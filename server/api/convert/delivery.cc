@@ -59,14 +59,14 @@ void SetDeathTable(const storage::Death& death, v1::HeaderTable* table) {
 size_t SetDelivery(const core::Delivery& delivery, v1::Delivery* proto) {
   const storage::Message& message = *delivery.message;
   proto->set_delivery_tag(delivery.tag.value);
-  proto->set_exchange(message.exchange.str());
-  proto->set_routing_key(message.routing_key.str());
+  proto->set_exchange(message.exchange.view().data(), message.exchange.size());
+  proto->set_routing_key(message.routing_key.view().data(), message.routing_key.size());
   if (delivery.redelivered) proto->set_redelivered(true);
   if (delivery.delivery_count != 0) proto->set_delivery_count(delivery.delivery_count);
   SetTimestamp(message.published_at_ms, proto->mutable_published_at());
 
   v1::Message& content = *proto->mutable_message();
-  content.set_body(message.body.str());
+  content.set_body(message.body.view().data(), message.body.size());
   content.set_delivery_mode(message.persistent ? v1::DELIVERY_MODE_PERSISTENT
                                                : v1::DELIVERY_MODE_TRANSIENT);
   if (message.priority != 0) content.set_priority(message.priority);

@@ -92,11 +92,14 @@ TEST_F(PublicationTest, ForgedDeathHeadersAloneLeaveNoProperties) {
   EXPECT_EQ(reader_.Take(proto).message->properties, nullptr);
 }
 
-TEST_F(PublicationTest, TheBodyIsMovedNotCopied) {
+TEST_F(PublicationTest, ABodyBeyondASmallOneIsMovedNotCopied) {
+  PublicationReader reader(1000, interner_);
   v1::Publication proto = Minimal();
-  proto.mutable_message()->set_body(std::string(100, 'b'));
+  proto.mutable_message()->set_body(std::string(storage::SharedString::kMostCopied + 1, 'b'));
   const char* const bytes = proto.message().body().data();
-  EXPECT_EQ(reader_.Take(proto).message->body.view().data(), bytes);
+  const core::Publication publication = reader.Take(proto);
+  ASSERT_NE(publication.message, nullptr);
+  EXPECT_EQ(publication.message->body.view().data(), bytes);
 }
 
 TEST_F(PublicationTest, NamesAreShared) {
