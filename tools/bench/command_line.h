@@ -16,9 +16,15 @@ struct BenchProgram {
   std::string name;
   std::string description;
   std::string footer;
+  // Whether its links publish to Workload::ExchangeName(), and its target declares exchanges; whether
+  // its links heed Workload::transaction. What a program doesn't know, it refuses.
+  bool knows_exchanges = false;
+  bool knows_transactions = false;
   // Adds the flags that say where the broker is.
   std::function<void(CLI::App&)> add_flags;
-  // Called when all flags are read.
+  // Why flags of its own don't go with the load, if they don't. May be empty.
+  std::function<absl::Status(const Workload&)> check;
+  // Called when all flags are read and make sense.
   std::function<absl::StatusOr<std::unique_ptr<Target>>()> connect;
   // A failure as the user should read it.
   std::function<std::string(const absl::Status&)> explain;

@@ -5,8 +5,9 @@
 // omission). Without a rate a message is due when the one before was taken.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
-#include <string>
 #include <thread>
 #include <vector>
 
@@ -18,7 +19,8 @@ namespace warren::tools {
 // Thread-compatible; `workload` and `counters` outlive it.
 class Producer {
  public:
-  Producer(Target& target, const Workload& workload, int index, Counters& counters);
+  // `run` goes into the bodies; see body.h.
+  Producer(Target& target, const Workload& workload, uint64_t run, int index, Counters& counters);
   ~Producer();
 
   absl::Status Start();
@@ -33,12 +35,14 @@ class Producer {
   void OnConfirm(uint64_t first, uint64_t last, bool taken);
 
   const Workload& workload_;
+  const uint64_t run_;
   const int index_;
   Counters& counters_;
   absl::Status status_;  // of the thread; read after it has ended
   std::atomic<bool> done_{false};
   Histogram latency_;  // of who calls OnConfirm; read after Join
-  // When a message was due, by sequence modulo the size; no more than the window are in flight.
+  // When a message was due, by sequence modulo the size; no more than the window, or a
+  // transaction, are in flight.
   std::vector<std::atomic<int64_t>> due_ns_;
   std::unique_ptr<PublishLink> link_;
   std::thread thread_;

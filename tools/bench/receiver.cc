@@ -3,16 +3,12 @@
 #include <algorithm>
 
 namespace warren::tools {
-namespace {
 
-// More than any workload has.
-constexpr uint64_t kMostProducers = 1 << 20;
-
-}  // namespace
-
-Receiver::Receiver(Target& target, const Workload& workload, int index, Counters& counters)
+Receiver::Receiver(Target& target, const Workload& workload, std::optional<uint64_t> run, int index,
+                   Arrivals& arrivals, Counters& counters)
     : queue_(workload.QueueName(index % workload.queues)),
-      queues_(static_cast<uint64_t>(workload.queues)),
+      run_(run),
+      arrivals_(arrivals),
       counters_(counters),
       link_(target.NewConsumeLink(workload)) {}
 
@@ -25,26 +21,32 @@ absl::Status Receiver::Start() {
 absl::Status Receiver::Stop() { return link_->Stop(); }
 
 void Receiver::OnDelivery(std::string_view body, bool redelivered) {
+  counters_.consumed.fetch_add(1, std::memory_order_relaxed);
   const BodyStamp stamp = ReadStamp(body);
+  const bool numbered = IsSource(stamp.source);
+  if (run_ && body.size() >= kNumberedBodyBytes && !(numbered && RunOf(stamp.source) == *run_)) {
+    ++counters_.foreign;
+    return;
+  }
   if (stamp.due_ns >= counters_.measure_from_ns.load(std::memory_order_relaxed)) {
     latency_.Record(NowNs() - stamp.due_ns);
   }
   if (redelivered) {
     ++counters_.redelivered;
-  } else if (body.size() >= kNumberedBodyBytes && !InOrder(stamp)) {
+  } else if (numbered && !InOrder(stamp)) {
     ++counters_.out_of_order;
   }
-  counters_.consumed.fetch_add(1, std::memory_order_relaxed);
+  if (!numbered || arrivals_.Add(stamp.source, stamp.number)) {
+    counters_.arrived.fetch_add(1, std::memory_order_relaxed);
+  } else if (!redelivered) {
+    ++counters_.doubled;
+  }
 }
 
 bool Receiver::InOrder(const BodyStamp& stamp) {
-  // The queue may hold what others put there.
-  if (stamp.producer >= kMostProducers) return true;
-  if (stamp.producer >= next_.size()) next_.resize(stamp.producer + 1, 0);
-  uint64_t& next = next_[stamp.producer];
-  const bool first_of_a_run = stamp.number < queues_;
-  const bool in_order = stamp.number >= next || first_of_a_run;
-  next = std::max(first_of_a_run ? 0 : next, stamp.number + 1);
+  uint64_t& next = next_[stamp.source];
+  const bool in_order = stamp.number >= next;
+  next = std::max(next, stamp.number + 1);
   return in_order;
 }
 

@@ -26,8 +26,8 @@ class PublishLink {
 
   virtual ~PublishLink() = default;
   virtual absl::Status Open(OnConfirm on_confirm) = 0;
-  // Waits while Workload::window messages have no confirm.
-  virtual absl::Status Publish(const std::string& queue, const std::string& body) = 0;
+  // To Workload::ExchangeName(). Waits while Workload::window messages have no confirm.
+  virtual absl::Status Publish(const std::string& routing_key, const std::string& body) = 0;
   // Nothing is to be published for so long; confirms must come in nevertheless.
   virtual void PassTime(std::chrono::nanoseconds time) { std::this_thread::sleep_for(time); }
   // Waits until all is confirmed.
@@ -48,12 +48,27 @@ class ConsumeLink {
   virtual absl::Status Stop() = 0;
 };
 
-// The broker, and a connection for declarations.
+// The broker, and a connection for declarations. Its methods are called by one thread.
 class Target {
  public:
   virtual ~Target() = default;
   virtual absl::Status DeclareQueue(const std::string& name, bool durable) = 0;
   virtual absl::Status DeleteQueue(const std::string& name) = 0;
+
+  // Called for topologies with an exchange of their own alone, so never if the program says that it
+  // knows none (BenchProgram::knows_exchanges).
+  virtual absl::Status DeclareExchange(const std::string& /*name*/, Topology /*type*/,
+                                       bool /*durable*/) {
+    return absl::UnimplementedError("no exchanges");
+  }
+  virtual absl::Status DeleteExchange(const std::string& /*name*/) {
+    return absl::UnimplementedError("no exchanges");
+  }
+  virtual absl::Status Bind(const std::string& /*exchange*/, const std::string& /*queue*/,
+                            const std::string& /*routing_key*/) {
+    return absl::UnimplementedError("no exchanges");
+  }
+
   // `workload` outlives the links.
   virtual std::unique_ptr<PublishLink> NewPublishLink(const Workload& workload) = 0;
   virtual std::unique_ptr<ConsumeLink> NewConsumeLink(const Workload& workload) = 0;

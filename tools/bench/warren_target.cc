@@ -3,6 +3,7 @@
 #include <atomic>
 #include <utility>
 
+#include "tools/bench/warren_transactions.h"
 #include "warren/client/consumer.h"
 #include "warren/client/publisher.h"
 
@@ -13,28 +14,26 @@ constexpr std::chrono::minutes kFlushPatience{1};
 
 class WarrenPublishLink : public PublishLink {
  public:
-  WarrenPublishLink(const client::ConnectionOptions& connection, const Workload& workload)
-      : options_(connection), workload_(workload) {}
+  WarrenPublishLink(client::Connection& connection, const Workload& workload)
+      : connection_(connection), workload_(workload) {}
 
   absl::Status Open(OnConfirm on_confirm) override {
-    auto connection = client::Connection::Open(options_);
-    if (!connection.ok()) return connection.status();
-    connection_ = *std::move(connection);
     client::PublisherOptions options;
     options.max_unconfirmed = workload_.window;
     options.on_confirm = [on_confirm = std::move(on_confirm)](const client::Confirmation& c) {
       on_confirm(c.first_sequence, c.last_sequence, c.ok());
     };
-    auto publisher = client::Publisher::Open(*connection_, std::move(options));
+    auto publisher = client::Publisher::Open(connection_, std::move(options));
     if (!publisher.ok()) return publisher.status();
     publisher_ = *std::move(publisher);
+    publication_.set_exchange(workload_.ExchangeName());
     publication_.mutable_message()->set_delivery_mode(
         workload_.persistent ? v1::DELIVERY_MODE_PERSISTENT : v1::DELIVERY_MODE_TRANSIENT);
     return absl::OkStatus();
   }
 
-  absl::Status Publish(const std::string& queue, const std::string& body) override {
-    publication_.set_routing_key(queue);
+  absl::Status Publish(const std::string& routing_key, const std::string& body) override {
+    publication_.set_routing_key(routing_key);
     publication_.mutable_message()->set_body(body);
     return publisher_->Publish(publication_).status();
   }
@@ -46,27 +45,18 @@ class WarrenPublishLink : public PublishLink {
   }
 
  private:
-  const client::ConnectionOptions options_;
+  client::Connection& connection_;
   const Workload& workload_;
   v1::Publication publication_;
-  std::unique_ptr<client::Connection> connection_;
   std::unique_ptr<client::Publisher> publisher_;
 };
 
 class WarrenConsumeLink : public ConsumeLink {
  public:
-  WarrenConsumeLink(const WarrenTarget::Options& target, const Workload& workload)
-      : options_(target), workload_(workload) {}
+  WarrenConsumeLink(client::Connection& connection, uint32_t ack_lag, const Workload& workload)
+      : connection_(connection), ack_lag_(ack_lag), workload_(workload) {}
 
   absl::Status Open(const std::string& queue, OnDelivery on_delivery) override {
-    if (options_.ack_lag > 0 &&
-        (workload_.ack_batch < 2 || options_.ack_lag + workload_.ack_batch > workload_.prefetch)) {
-      return absl::InvalidArgumentError(
-          "--ack-lag needs an --ack-batch above 1 and a --prefetch of both together at least");
-    }
-    auto connection = client::Connection::Open(options_.connection);
-    if (!connection.ok()) return connection.status();
-    connection_ = *std::move(connection);
     on_delivery_ = std::move(on_delivery);
     client::ConsumerOptions options;
     options.subscribe.set_queue(queue);
@@ -75,7 +65,7 @@ class WarrenConsumeLink : public ConsumeLink {
     options.on_deliveries = [this](client::Consumer& consumer, client::DeliveryBatch batch) {
       OnDeliveries(consumer, batch);
     };
-    auto consumer = client::Consumer::Open(*connection_, std::move(options));
+    auto consumer = client::Consumer::Open(connection_, std::move(options));
     if (!consumer.ok()) return consumer.status();
     consumer_ = *std::move(consumer);
     return absl::OkStatus();
@@ -98,8 +88,8 @@ class WarrenConsumeLink : public ConsumeLink {
         static_cast<void>(consumer.Ack(delivery.delivery_tag()));
       } else if (workload_.ack_batch > 1 && ++unsettled_ >= workload_.ack_batch) {
         // Tags count from 1.
-        if (const uint64_t tag = delivery.delivery_tag(); tag > options_.ack_lag) {
-          static_cast<void>(consumer.AckUpTo(tag - options_.ack_lag));
+        if (const uint64_t tag = delivery.delivery_tag(); tag > ack_lag_) {
+          static_cast<void>(consumer.AckUpTo(tag - ack_lag_));
         }
         unsettled_ = 0;
       }
@@ -107,42 +97,78 @@ class WarrenConsumeLink : public ConsumeLink {
     last_tag_ = batch[batch.size() - 1].delivery_tag();
   }
 
-  const WarrenTarget::Options options_;
+  client::Connection& connection_;
+  const uint32_t ack_lag_;
   const Workload& workload_;
   OnDelivery on_delivery_;
   uint32_t unsettled_ = 0;  // I/O thread
   std::atomic<uint64_t> last_tag_{0};
-  std::unique_ptr<client::Connection> connection_;
   std::unique_ptr<client::Consumer> consumer_;
 };
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Target>> WarrenTarget::Connect(Options options) {
-  auto connection = client::Connection::Open(options.connection);
-  if (!connection.ok()) return connection.status();
-  return std::unique_ptr<Target>(new WarrenTarget(std::move(options), *std::move(connection)));
+  Connections connections;
+  for (int i = 0; i < options.connections; ++i) {
+    auto connection = client::Connection::Open(options.connection);
+    if (!connection.ok()) return connection.status();
+    connections.push_back(*std::move(connection));
+  }
+  return std::unique_ptr<Target>(new WarrenTarget(std::move(options), std::move(connections)));
+}
+
+client::Connection& WarrenTarget::NextConnection() {
+  return *connections_[next_++ % connections_.size()];
 }
 
 absl::Status WarrenTarget::DeclareQueue(const std::string& name, bool durable) {
   v1::DeclareQueueRequest request;
   request.set_name(name);
   request.mutable_options()->set_durable(durable);
-  return connection_->DeclareQueue(request).status();
+  return connections_.front()->DeclareQueue(request).status();
 }
 
 absl::Status WarrenTarget::DeleteQueue(const std::string& name) {
   v1::DeleteQueueRequest request;
   request.set_name(name);
-  return connection_->DeleteQueue(request).status();
+  return connections_.front()->DeleteQueue(request).status();
+}
+
+absl::Status WarrenTarget::DeclareExchange(const std::string& name, Topology type, bool durable) {
+  v1::DeclareExchangeRequest request;
+  request.set_name(name);
+  request.mutable_options()->set_type(type == Topology::kTopic ? v1::EXCHANGE_TYPE_TOPIC
+                                                               : v1::EXCHANGE_TYPE_FANOUT);
+  request.mutable_options()->set_durable(durable);
+  return connections_.front()->DeclareExchange(request).status();
+}
+
+absl::Status WarrenTarget::DeleteExchange(const std::string& name) {
+  v1::DeleteExchangeRequest request;
+  request.set_name(name);
+  return connections_.front()->DeleteExchange(request).status();
+}
+
+absl::Status WarrenTarget::Bind(const std::string& exchange, const std::string& queue,
+                                const std::string& routing_key) {
+  v1::BindRequest request;
+  request.mutable_binding()->set_source(exchange);
+  request.mutable_binding()->set_queue(queue);
+  request.mutable_binding()->set_routing_key(routing_key);
+  return connections_.front()->Bind(request).status();
 }
 
 std::unique_ptr<PublishLink> WarrenTarget::NewPublishLink(const Workload& workload) {
-  return std::make_unique<WarrenPublishLink>(options_.connection, workload);
+  client::Connection& connection = NextConnection();
+  if (workload.transaction > 0) return NewTransactionPublishLink(connection, workload);
+  return std::make_unique<WarrenPublishLink>(connection, workload);
 }
 
 std::unique_ptr<ConsumeLink> WarrenTarget::NewConsumeLink(const Workload& workload) {
-  return std::make_unique<WarrenConsumeLink>(options_, workload);
+  client::Connection& connection = NextConnection();
+  if (workload.transaction > 0) return NewTransactionConsumeLink(connection, workload);
+  return std::make_unique<WarrenConsumeLink>(connection, options_.ack_lag, workload);
 }
 
 }  // namespace warren::tools
