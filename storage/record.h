@@ -152,7 +152,8 @@ using Record =
 struct Batch {
   Lsn lsn;  // counts up by one from batch to batch, from 1 at each start of the broker
   std::vector<Record> records;
-  size_t bytes = 0;  // of bodies, to size buffers and for metrics
+  size_t messages = 0;  // of these, published ones; for metrics
+  size_t bytes = 0;     // of bodies, to size buffers and for metrics
 };
 
 }  // namespace warren::storage

@@ -37,6 +37,10 @@ storage::Batch Broker::TakeBatch() { return impl_->ledger().Take(); }
 bool Broker::HasPageWork() const { return impl_->HasPageWork(); }
 PageWork Broker::TakePageWork() { return impl_->TakePageWork(); }
 const Usage& Broker::usage() const { return impl_->usage(); }
+std::vector<QueueFigures> Broker::MeasureQueues(storage::QueueId after, size_t max) const {
+  return impl_->MeasureQueues(after, max);
+}
+void Broker::Survey(QueueSurvey& survey, size_t max) const { impl_->Survey(survey, max); }
 std::vector<QueueView> Broker::ListQueues() const { return impl_->ListQueues(); }
 std::vector<EntryView> Broker::ListEntries(storage::QueueId queue) const {
   return impl_->ListEntries(queue);
@@ -326,6 +330,7 @@ void Broker::Impl::Handle(FinishShutdown&) {
 
 const Usage& Broker::Impl::usage() {
   usage_.pending_records = ledger_.pending_records();
+  usage_.pending_messages = ledger_.pending_messages();
   usage_.pending_body_bytes = ledger_.pending_bytes();
   usage_.in_flight_batches = ledger_.in_flight();
   usage_.queues = queues_.size();

@@ -18,6 +18,7 @@
 // 5. No more than its prefetch is unsettled at a consumer (but one message may exceed the bytes).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -26,6 +27,7 @@
 #include "absl/status/status.h"
 #include "server/core/command.h"
 #include "server/core/effect.h"
+#include "server/core/histogram.h"
 #include "server/core/inspection.h"
 #include "server/core/paging.h"
 #include "storage/record.h"
@@ -46,17 +48,21 @@ struct BrokerOptions {
 };
 
 // Sums over the whole broker, kept up to date by each step; O(1) to read. "Messages" are copies:
-// one a queue.
+// one a queue; their bytes are those of bodies.
 struct Usage {
   // What is there now.
   uint64_t ready_messages = 0;
+  uint64_t ready_bytes = 0;
   uint64_t delayed_messages = 0;
+  uint64_t delayed_bytes = 0;
   uint64_t unsettled_messages = 0;
+  uint64_t unsettled_bytes = 0;
   uint64_t held_messages = 0;  // published by transactions that aren't durable yet
   uint64_t dying_messages = 0;  // on their way to a dead-letter exchange, by way of memory
   uint64_t memory_bytes = 0;  // about what messages and their entries in queues take
   uint64_t paged_messages = 0;  // whose content is in the spill; each counts once
   uint64_t pending_records = 0;     // not yet taken by TakeBatch
+  uint64_t pending_messages = 0;    // of these, messages
   uint64_t pending_body_bytes = 0;  // their bodies
   uint64_t in_flight_batches = 0;   // taken, not yet durable
   uint64_t queues = 0;
@@ -68,18 +74,38 @@ struct Usage {
   // What has happened since the start; these only grow.
   uint64_t recovered_total = 0;      // found in the journal
   uint64_t enqueued_total = 0;       // joined a queue, by publishing or dead-lettering
+  uint64_t routed_total = 0;         // published messages for which there was a queue
   uint64_t unroutable_total = 0;     // published messages that no queue would get
+  uint64_t returned_total = 0;       // of these, mandatory ones
   uint64_t delivered_total = 0;      // handed to consumers and Get
-  uint64_t redelivered_total = 0;    // of these, with `redelivered` set
+  uint64_t pushed_auto_total = 0;    // of these, to consumers that don't acknowledge
+  uint64_t pulled_total = 0;         // of these, by Get
+  uint64_t pulled_auto_total = 0;    // of those, acknowledged by the same call
+  uint64_t redelivered_total = 0;    // delivered with `redelivered` set
   uint64_t acked_total = 0;          // left a queue settled
   uint64_t requeued_total = 0;       // came back
+  uint64_t settled_requeue_total = 0;  // settled so by a word, or by a consumer's or lease's end
+  uint64_t settled_reject_total = 0;   // settled so by a word
+  uint64_t settled_retry_total = 0;    // settled so by a word
   uint64_t expired_total = 0;        // left by reason of time
   uint64_t rejected_total = 0;       // left by a consumer's word
   uint64_t overflowed_total = 0;     // left because the queue was full
   uint64_t exhausted_total = 0;      // left because they were delivered too often
   uint64_t removed_total = 0;        // purged, or gone with their queue
+  uint64_t purged_total = 0;         // of these, purged
+  DeathCounts dropped;               // left, and no dead-letter exchange was asked for
   uint64_t dead_lettered_total = 0;  // of those that left, how many went to an exchange
+  DeathCounts dead_lettered;             // the same, by reason
   uint64_t dead_letters_lost_total = 0;  // of these, how many no queue took
+  uint64_t queues_declared_total = 0;  // asked for with options, and found or made
+  uint64_t queues_created_total = 0;   // of these, made
+  uint64_t queues_deleted_total = 0;   // by a call, their expiry or their last consumer's end
+
+  // Since the start, too.
+  BytesHistogram message_bytes;   // bodies of published messages
+  MillisHistogram wait_ms;        // from being ready to delivery
+  MillisHistogram settle_ms;      // from delivery to settlement
+  MillisHistogram lateness_ms;    // of delayed messages, behind the time at which they were due
 };
 
 class Broker {
@@ -121,6 +147,11 @@ class Broker {
   PageWork TakePageWork();
 
   const Usage& usage() const;
+
+  // Up to `max` queues, those with the ids that follow `after`. O(log queues + max).
+  std::vector<QueueFigures> MeasureQueues(storage::QueueId after, size_t max) const;
+  // Goes on with a walk over all queues by up to `max` of them. O(log queues + max).
+  void Survey(QueueSurvey& survey, size_t max) const;
 
   // All queues, by id. O(queues).
   std::vector<QueueView> ListQueues() const;

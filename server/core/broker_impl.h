@@ -47,6 +47,8 @@ class Broker::Impl {
   const Usage& usage();
 
   // inspection.cc
+  std::vector<QueueFigures> MeasureQueues(storage::QueueId after, size_t max) const;
+  void Survey(QueueSurvey& survey, size_t max) const;
   std::vector<QueueView> ListQueues() const;
   std::vector<EntryView> ListEntries(storage::QueueId id) const;
 
@@ -91,6 +93,10 @@ class Broker::Impl {
   void RunExchangeTimer(Exchange& exchange);
   void RunProducersTimer();
   uint64_t NextId();
+  // 0 if that is still to come.
+  uint64_t MillisSince(int64_t then_ms) const {
+    return then_ms < now_ms_ ? static_cast<uint64_t>(now_ms_ - then_ms) : 0;
+  }
   std::string MakeName(std::string_view prefix);
   // The answer to a call. A success waits until all that it may rest on is durable.
   void Reply(RequestId request, absl::Status status, decltype(Replied::result) result = {});
@@ -173,6 +179,9 @@ class Broker::Impl {
   // ---- Delivery (delivery.cc) ----
   // A new or due entry joins its queue; then what follows from that.
   void JoinQueue(Queue& queue, Entry& entry);
+  // The entry, which is in no list, is ready, or waits until it is due.
+  void AddReady(Queue& queue, Entry& entry, int64_t since_ms);
+  void AddDelayed(Queue& queue, Entry& entry, int64_t due_at_ms);
   void Dispatch(Queue& queue);
   void Deliver(Queue& queue, Entry& entry, Consumer& consumer);
   Delivery HandOut(Queue& queue, Entry& entry, uint64_t tag);
@@ -219,6 +228,8 @@ class Broker::Impl {
   void Release(const Held& held);
   // `left`: what an end without a trace counts as; kElsewhere if it is part of a transaction.
   void SettleOne(const Held& held, const Settlement& settlement, Ledger::Left left);
+  // A delivery ended so, whatever that makes of the message.
+  void CountRequeue(Queue& queue);
   // The entry, taken from its holder, returns; `delay_ms` absent: as the retry policy says.
   void Requeue(Queue& queue, Entry& entry, std::optional<int64_t> delay_ms,
                Ledger::Left left = Ledger::Left::kForGood);
@@ -265,7 +276,7 @@ class Broker::Impl {
   void Die(Queue& queue, Entry& entry, storage::DeathReason reason, Ledger::Left left);
   // So many wait for their content that no more should die of old age for now.
   static bool HasManyDying(const Queue& queue);
-  void DeadLetter(const Queue& queue, const storage::Message& message,
+  void DeadLetter(Queue& queue, const storage::Message& message,
                   storage::DeathReason reason);
   void RouteDeadLetter(VirtualHost& host, const storage::MessagePtr& message);
 

@@ -117,6 +117,7 @@ void Broker::Impl::RemoveConsumer(Consumer& consumer) {
   // From the last to the first, so that each returns in front of the one before.
   while (Entry* entry = consumer.unsettled.back()) {
     Release({.queue = &queue, .entry = entry, .consumer = &consumer});
+    CountRequeue(queue);
     Requeue(queue, *entry, /*delay_ms=*/0);
   }
   ForgetConsumer(consumer);
@@ -176,6 +177,8 @@ void Broker::Impl::RunGet(Queue& queue, Get c) {
     }
     bytes += entry->body_bytes();
     result.deliveries.push_back(HandOut(queue, *entry, ++last_lease_));
+    ++usage_.pulled_total;
+    if (c.auto_ack) ++usage_.pulled_auto_total;
     queue.leased.PushBack(entry);
     Lease& lease = leases_[last_lease_];
     lease = {.queue = &queue, .entry = entry, .until_ms = now_ms_ + c.lease_ms};
@@ -194,6 +197,7 @@ void Broker::Impl::RunGet(Queue& queue, Get c) {
 void Broker::Impl::EndLease(uint64_t tag) {
   const Lease lease = leases_.at(tag);
   Release({.queue = lease.queue, .entry = lease.entry, .consumer = nullptr});
+  CountRequeue(*lease.queue);
   Requeue(*lease.queue, *lease.entry, /*delay_ms=*/0);
   AfterSettling(*lease.queue);
 }

@@ -52,14 +52,18 @@ void Broker::Impl::Die(Queue& queue, Entry& entry, storage::DeathReason reason,
   if (queue.options.dead_letter_exchange) {
     DeadLetter(queue, entry.content(), reason);
     left = Ledger::Left::kElsewhere;
+  } else {
+    ++usage_.dropped[reason];
   }
   Discard(queue, entry, left);
 }
 
-void Broker::Impl::DeadLetter(const Queue& queue, const storage::Message& message,
+void Broker::Impl::DeadLetter(Queue& queue, const storage::Message& message,
                               storage::DeathReason reason) {
   if (!queue.options.dead_letter_exchange) return;
   ++usage_.dead_lettered_total;
+  ++usage_.dead_lettered[reason];
+  ++queue.tally.dead_lettered[reason];
   dead_letters_.push_back(
       {&queue.virtual_host, MakeDeadLetter(queue, message, reason, now_ms_)});
 }

@@ -9,11 +9,9 @@ namespace warren::core {
 
 void Broker::Impl::JoinQueue(Queue& queue, Entry& entry) {
   if (entry.due_at_ms > now_ms_) {
-    ++usage_.delayed_messages;
-    queue.AddDelayed(entry, entry.due_at_ms);
+    AddDelayed(queue, entry, entry.due_at_ms);
   } else {
-    ++usage_.ready_messages;
-    queue.AddReady(entry);
+    AddReady(queue, entry, now_ms_);
     Dispatch(queue);
     EnforceLength(queue);
   }
@@ -24,8 +22,23 @@ void Broker::Impl::JoinQueue(Queue& queue, Entry& entry) {
   }
 }
 
+void Broker::Impl::AddReady(Queue& queue, Entry& entry, int64_t since_ms) {
+  entry.joined_at_ms = since_ms;
+  ++usage_.ready_messages;
+  usage_.ready_bytes += entry.body_bytes();
+  queue.AddReady(entry);
+}
+
+void Broker::Impl::AddDelayed(Queue& queue, Entry& entry, int64_t due_at_ms) {
+  ++usage_.delayed_messages;
+  usage_.delayed_bytes += entry.body_bytes();
+  queue.AddDelayed(entry, due_at_ms);
+}
+
 void Broker::Impl::Take(Queue& queue, Entry& entry) {
-  --(entry.state == EntryState::kDelayed ? usage_.delayed_messages : usage_.ready_messages);
+  const bool delayed = entry.state == EntryState::kDelayed;
+  --(delayed ? usage_.delayed_messages : usage_.ready_messages);
+  (delayed ? usage_.delayed_bytes : usage_.ready_bytes) -= entry.body_bytes();
   queue.Take(entry);
 }
 
@@ -52,6 +65,7 @@ void Broker::Impl::Dispatch(Queue& queue) {
 void Broker::Impl::Deliver(Queue& queue, Entry& entry, Consumer& consumer) {
   Take(queue, entry);
   Delivery delivery = HandOut(queue, entry, ++consumer.last_tag);
+  if (consumer.auto_ack) ++usage_.pushed_auto_total;
   consumer.unsettled.PushBack(&entry);
   consumer.by_tag.emplace(entry.tag, &entry);
   consumer.unsettled_bytes += entry.body_bytes();
@@ -65,12 +79,19 @@ Delivery Broker::Impl::HandOut(Queue& queue, Entry& entry, uint64_t tag) {
                     .message = entry.message->message,
                     .redelivered = entry.redelivered || entry.delivery_count > 0,
                     .delivery_count = entry.delivery_count};
+  usage_.wait_ms.Observe(MillisSince(entry.joined_at_ms));
   entry.tag = tag;
+  entry.delivered_at_ms = static_cast<uint32_t>(now_ms_);
   ++entry.delivery_count;
   queue.AddUnsettled(entry);
   ++usage_.unsettled_messages;
+  usage_.unsettled_bytes += entry.body_bytes();
   ++usage_.delivered_total;
-  if (delivery.redelivered) ++usage_.redelivered_total;
+  ++queue.tally.delivered;
+  if (delivery.redelivered) {
+    ++usage_.redelivered_total;
+    ++queue.tally.redelivered;
+  }
   queue.delivered_up_to = std::max(queue.delivered_up_to, entry.message->id.value);
   return delivery;
 }
@@ -88,9 +109,8 @@ void Broker::Impl::ExpireDue(Queue& queue) {
     }
     // It joins the tail; a consumer that is ready gets it even if its time to live is 0.
     entry->position = NextId();
-    entry->due_at_ms = 0;
-    ++usage_.ready_messages;
-    queue.AddReady(*entry);
+    usage_.lateness_ms.Observe(MillisSince(entry->due_at_ms));
+    AddReady(queue, *entry, now_ms_);
     Dispatch(queue);
     EnforceLength(queue);
   }

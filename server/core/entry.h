@@ -56,11 +56,14 @@ struct Entry {
   int64_t expires_at_ms = 0;  // 0 is never
   union {
     int64_t due_at_ms = 0;  // while delayed
-    int64_t joined_at_ms;   // while ready, during recovery only
+    int64_t joined_at_ms;   // while ready: since when
     uint64_t tag;           // while unsettled
     storage::DeathReason death;  // while dying
   };
-  uint32_t deadline_index = kNoDeadline;  // in the queue's DeadlineHeap
+  union {
+    uint32_t deadline_index = kNoDeadline;  // in the queue's DeadlineHeap
+    uint32_t delivered_at_ms;               // while unsettled: its lower bits
+  };
   uint32_t delivery_count = 0;            // deliveries from this queue so far
   uint8_t priority = 0;                   // clamped to the queue's
   EntryState state = EntryState::kHeld;

@@ -20,6 +20,41 @@ EntryView View(const Entry& entry, EntryPlace place) {
 
 }  // namespace
 
+std::vector<QueueFigures> Broker::Impl::MeasureQueues(storage::QueueId after, size_t max) const {
+  std::vector<QueueFigures> figures;
+  for (auto it = queues_.upper_bound(after); it != queues_.end() && figures.size() < max; ++it) {
+    const Queue& queue = *it->second;
+    figures.push_back({.id = queue.id,
+                       .virtual_host = queue.virtual_host.name,
+                       .name = queue.name,
+                       .ready = queue.ready_count(),
+                       .ready_bytes = queue.ready_bytes(),
+                       .delayed = queue.delayed_count(),
+                       .delayed_bytes = queue.delayed_bytes(),
+                       .unsettled = queue.unsettled_count(),
+                       .unsettled_bytes = queue.unsettled_bytes(),
+                       .consumers = queue.consumers.size(),
+                       .head_ready_since_ms = queue.HeadReadySinceMs(),
+                       .tally = queue.tally});
+  }
+  return figures;
+}
+
+void Broker::Impl::Survey(QueueSurvey& survey, size_t max) const {
+  auto it = queues_.upper_bound(survey.last);
+  for (; it != queues_.end() && max > 0; ++it, --max) {
+    const Queue& queue = *it->second;
+    survey.last = it->first;
+    const std::optional<int64_t> since_ms = queue.HeadReadySinceMs();
+    if (!since_ms) continue;
+    if (queue.consumers.empty()) ++survey.nonempty_without_consumers;
+    if (!survey.oldest_head_since_ms || *since_ms < *survey.oldest_head_since_ms) {
+      survey.oldest_head_since_ms = since_ms;
+    }
+  }
+  survey.done = it == queues_.end();
+}
+
 std::vector<QueueView> Broker::Impl::ListQueues() const {
   std::vector<QueueView> views;
   views.reserve(queues_.size());

@@ -9,7 +9,9 @@ struct Counted {
   uint64_t ready = 0;
   uint64_t ready_bytes = 0;
   uint64_t delayed = 0;
+  uint64_t delayed_bytes = 0;
   uint64_t unsettled = 0;
+  uint64_t unsettled_bytes = 0;
   uint64_t held = 0;
   uint64_t dying = 0;
 };
@@ -69,7 +71,9 @@ Counted CheckQueue(const Queue& queue) {
   });
   CheckHeap(queue);
   queue.deadlines().ForEach([&](const Entry& entry) {
-    if (entry.state == EntryState::kDelayed) ++counted.delayed;
+    if (entry.state != EntryState::kDelayed) return;
+    ++counted.delayed;
+    counted.delayed_bytes += entry.body_bytes();
   });
   for (const Entry* e = queue.held().front(); e != nullptr; e = e->next) {
     CheckEntry(queue, *e, EntryState::kHeld);
@@ -90,14 +94,16 @@ Counted CheckQueue(const Queue& queue) {
     WARREN_CHECK(count == consumer->by_tag.size() && bytes == consumer->unsettled_bytes);
     WARREN_CHECK((consumer->ring_next != nullptr) == consumer->WantsMore());
     counted.unsettled += count;
+    counted.unsettled_bytes += bytes;
   }
-  uint64_t leased_bytes = 0;
-  counted.unsettled += CheckUnsettled(queue, queue.leased, &leased_bytes);
+  counted.unsettled += CheckUnsettled(queue, queue.leased, &counted.unsettled_bytes);
 
   WARREN_CHECK(counted.ready == queue.ready_count());
   WARREN_CHECK(counted.ready_bytes == queue.ready_bytes());
   WARREN_CHECK(counted.delayed == queue.delayed_count());
+  WARREN_CHECK(counted.delayed_bytes == queue.delayed_bytes());
   WARREN_CHECK(counted.unsettled == queue.unsettled_count());
+  WARREN_CHECK(counted.unsettled_bytes == queue.unsettled_bytes());
   WARREN_CHECK(counted.held == queue.held_count());
   WARREN_CHECK(counted.dying == queue.dying_count());
   return counted;
@@ -113,8 +119,11 @@ void Broker::Impl::CheckInvariants() const {
     WARREN_CHECK(!queue->options.exclusive || queue->exclusive_owner);
     const Counted counted = CheckQueue(*queue);
     all.ready += counted.ready;
+    all.ready_bytes += counted.ready_bytes;
     all.delayed += counted.delayed;
+    all.delayed_bytes += counted.delayed_bytes;
     all.unsettled += counted.unsettled;
+    all.unsettled_bytes += counted.unsettled_bytes;
     all.held += counted.held;
     all.dying += counted.dying;
     // Nobody who could take more waits beside messages that could be taken.
@@ -127,8 +136,11 @@ void Broker::Impl::CheckInvariants() const {
     }
   }
   WARREN_CHECK(all.ready == usage_.ready_messages);
+  WARREN_CHECK(all.ready_bytes == usage_.ready_bytes);
   WARREN_CHECK(all.delayed == usage_.delayed_messages);
+  WARREN_CHECK(all.delayed_bytes == usage_.delayed_bytes);
   WARREN_CHECK(all.unsettled == usage_.unsettled_messages);
+  WARREN_CHECK(all.unsettled_bytes == usage_.unsettled_bytes);
   WARREN_CHECK(all.held == usage_.held_messages);
   WARREN_CHECK(all.dying == usage_.dying_messages);
 

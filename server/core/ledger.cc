@@ -51,6 +51,7 @@ void Ledger::Publish(QueuedMessage& message, std::vector<storage::EntryFacts> en
   messages_.push_back(
       {.record = {message.id, message.message, std::move(entries)}, .confirm = confirm});
   ++live_;
+  ++live_messages_;
   live_bytes_ += message.body_bytes;
 }
 
@@ -67,6 +68,7 @@ void Ledger::RemoveEntry(QueuedMessage& message, storage::QueueId queue, Left le
                 [queue](const storage::EntryFacts& facts) { return facts.queue == queue; });
   if (!pending.record.entries.empty()) return;
   live_bytes_ -= message.body_bytes;
+  --live_messages_;
   --live_;
   pending.record.message = nullptr;
   const Confirm& confirm = pending.confirm;
@@ -122,7 +124,10 @@ storage::Batch Ledger::Take() {
         producer->refused.Runs();
   }
   advanced_.clear();
-  storage::Batch batch{.lsn = open_lsn_, .records = std::move(records_), .bytes = live_bytes_};
+  storage::Batch batch{.lsn = open_lsn_,
+                       .records = std::move(records_),
+                       .messages = live_messages_,
+                       .bytes = live_bytes_};
   batch.records.reserve(live_);
   InFlight in_flight{.lsn = open_lsn_, .waiting = std::move(waiting_)};
   for (PendingMessage& pending : messages_) {
@@ -136,6 +141,7 @@ storage::Batch Ledger::Take() {
   records_ = {};
   waiting_ = {};
   live_ = 0;
+  live_messages_ = 0;
   live_bytes_ = 0;
   ++open_lsn_.value;
   return batch;

@@ -97,6 +97,7 @@ class Ledger {
   void Durable(storage::Lsn lsn);
 
   uint64_t pending_records() const { return live_; }
+  uint64_t pending_messages() const { return live_messages_; }
   uint64_t pending_bytes() const { return live_bytes_; }
   uint64_t in_flight() const { return in_flight_.size(); }
 
@@ -121,6 +122,7 @@ class Ledger {
   std::vector<const Producer*> advanced_;  // have a record in it
   std::vector<Waiting> waiting_;
   uint64_t live_ = 0;  // records that are not struck out
+  uint64_t live_messages_ = 0;  // of these, messages
   uint64_t live_bytes_ = 0;
 
   std::deque<InFlight> in_flight_;

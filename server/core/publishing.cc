@@ -130,15 +130,18 @@ void Broker::Impl::PublishOne(Publisher& publisher, uint64_t sequence, Publicati
   const absl::StatusOr<Exchange*> exchange = FindTarget(host, message);
   if (!exchange.ok()) return Refuse(publisher, sequence, exchange.status());
   message.published_at_ms = now_ms_;
+  usage_.message_bytes.Observe(message.body.size());
   if (*exchange != nullptr && IsRepeat((*exchange)->seen, message)) return repeated();
 
   const std::vector<Queue*>& routed =
       router_.Route(host, *exchange, message.routing_key.view(), message.headers());
   if (routed.empty()) {
     ++usage_.unroutable_total;
+    if (publication.mandatory) ++usage_.returned_total;
     return Confirm(publisher.id, sequence, sequence,
                    publication.mandatory ? Outcome::kUnroutable : Outcome::kAccepted);
   }
+  ++usage_.routed_total;
   const int64_t due_at_ms = DueAt(*exchange, publication);
   const storage::MessagePtr shared = publication.message;
   Admission admission = Admit(routed, shared, due_at_ms);
@@ -301,6 +304,7 @@ void Broker::Impl::Enqueue(storage::MessagePtr message, const std::vector<Queue*
   entries.reserve(queues.size());
   std::vector<storage::EntryFacts> facts;
   for (Queue* queue : queues) {
+    ++queue->tally.published;
     if (MarkSeen(*queue, *queued.message)) confirm.recognised = true;
     entries.push_back(MakeEntry(queued, *queue, due_at_ms));
     if (entries.back()->durable) facts.push_back(FactsOf(*queue, *entries.back()));

@@ -40,6 +40,7 @@ void Queue::AddDelayed(Entry& entry, int64_t due_at_ms) {
   entry.due_at_ms = due_at_ms;
   deadlines_.Add(&entry);
   ++delayed_count_;
+  delayed_bytes_ += entry.body_bytes();
 }
 
 void Queue::AddReady(Entry& entry) {
@@ -54,6 +55,7 @@ void Queue::Take(Entry& entry) {
   deadlines_.Remove(&entry);
   if (entry.state == EntryState::kDelayed) {
     --delayed_count_;
+    delayed_bytes_ -= entry.body_bytes();
     return;
   }
   WARREN_CHECK(entry.state == EntryState::kReady);
@@ -66,11 +68,13 @@ void Queue::Take(Entry& entry) {
 void Queue::AddUnsettled(Entry& entry) {
   entry.state = EntryState::kUnsettled;
   ++unsettled_count_;
+  unsettled_bytes_ += entry.body_bytes();
 }
 
 void Queue::TakeUnsettled(Entry& entry) {
   WARREN_CHECK(entry.state == EntryState::kUnsettled);
   --unsettled_count_;
+  unsettled_bytes_ -= entry.body_bytes();
 }
 
 void Queue::AddDying(Entry& entry, storage::DeathReason reason) {
@@ -86,6 +90,11 @@ Entry* Queue::TakeDying() {
   dying_.Remove(entry);
   --dying_count_;
   return entry;
+}
+
+std::optional<int64_t> Queue::HeadReadySinceMs() const {
+  const Entry* head = ready_.head();
+  return head != nullptr ? std::optional(head->joined_at_ms) : std::nullopt;
 }
 
 bool Queue::IsOver(uint64_t extra_messages, uint64_t extra_bytes) const {

@@ -6,7 +6,7 @@
 // Invariants:
 // 1. Each entry is in exactly one place: held, delayed (the heap alone), ready (a line, and the
 //    heap if it expires), unsettled (its holder's list), or dying.
-// 2. The counts are those of the lists; ready_bytes is of bodies.
+// 2. The counts are those of the lists; bytes are of bodies.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +22,7 @@
 #include "server/core/deadline_heap.h"
 #include "server/core/deduplication.h"
 #include "server/core/entry.h"
+#include "server/core/inspection.h"
 #include "server/core/ready_lines.h"
 #include "server/core/routing/binding.h"
 #include "server/core/timers.h"
@@ -72,9 +73,14 @@ class Queue {
   uint64_t ready_count() const { return ready_count_; }
   uint64_t ready_bytes() const { return ready_bytes_; }
   uint64_t delayed_count() const { return delayed_count_; }
+  uint64_t delayed_bytes() const { return delayed_bytes_; }
   uint64_t unsettled_count() const { return unsettled_count_; }
+  uint64_t unsettled_bytes() const { return unsettled_bytes_; }
   uint64_t held_count() const { return held_count_; }
   uint64_t dying_count() const { return dying_count_; }
+
+  // Since when the next message is ready; none if no message is.
+  std::optional<int64_t> HeadReadySinceMs() const;
 
   // Over a limit with `extra_messages` more, of `extra_bytes` of bodies, ready?
   bool IsOver(uint64_t extra_messages, uint64_t extra_bytes) const;
@@ -105,6 +111,8 @@ class Queue {
 
   uint64_t route_mark = 0;  // the router's; see there
 
+  QueueTally tally;
+
  private:
   ReadyLines ready_;
   DeadlineHeap deadlines_;
@@ -113,7 +121,9 @@ class Queue {
   uint64_t ready_count_ = 0;
   uint64_t ready_bytes_ = 0;
   uint64_t delayed_count_ = 0;
+  uint64_t delayed_bytes_ = 0;
   uint64_t unsettled_count_ = 0;
+  uint64_t unsettled_bytes_ = 0;
   uint64_t held_count_ = 0;
   uint64_t dying_count_ = 0;
 };

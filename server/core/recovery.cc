@@ -211,12 +211,9 @@ absl::Status Broker::Impl::RestoreOne(storage::MessagePublished&& r) {
     entry.delivery_count = facts.delivery_count;
     entry.redelivered = r.id.value <= queue.delivered_up_to;
     if (facts.due_at_ms > 0) {
-      ++usage_.delayed_messages;
-      queue.AddDelayed(entry, facts.due_at_ms);
+      AddDelayed(queue, entry, facts.due_at_ms);
     } else {
-      ++usage_.ready_messages;
-      entry.joined_at_ms = queued.message->published_at_ms;
-      queue.AddReady(entry);
+      AddReady(queue, entry, queued.message->published_at_ms);
     }
   }
   if (IsShortOfMemory()) SendAway(queued);
@@ -284,9 +281,7 @@ void Broker::Impl::PutOverdueInPlace(Queue& queue) {
   });
   for (const Place& place : places) {
     place.entry->position = NextId();
-    place.entry->due_at_ms = 0;
-    ++usage_.ready_messages;
-    queue.AddReady(*place.entry);
+    AddReady(queue, *place.entry, place.joined_ms);
   }
 }
 

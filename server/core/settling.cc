@@ -133,9 +133,12 @@ void Broker::Impl::Release(const Held& held) {
     leases_.erase(lease);
     held.queue->leased.Remove(&entry);
   }
+  usage_.settle_ms.Observe(static_cast<uint32_t>(now_ms_) - entry.delivered_at_ms);
+  entry.deadline_index = Entry::kNoDeadline;
   entry.due_at_ms = 0;
   held.queue->TakeUnsettled(entry);
   --usage_.unsettled_messages;
+  usage_.unsettled_bytes -= entry.body_bytes();
 }
 
 void Broker::Impl::SettleOne(const Held& held, const Settlement& settlement, Ledger::Left left) {
@@ -145,15 +148,26 @@ void Broker::Impl::SettleOne(const Held& held, const Settlement& settlement, Led
   switch (settlement.outcome) {
     case SettleOutcome::kAck:
       ++usage_.acked_total;
+      ++queue.tally.acked;
       Discard(queue, entry, left);
       return;
     case SettleOutcome::kRequeue:
+      CountRequeue(queue);
       return Requeue(queue, entry, std::nullopt, left);
     case SettleOutcome::kReject:
+      ++usage_.settled_reject_total;
+      ++queue.tally.rejected;
       return Kill(queue, entry, storage::DeathReason::kRejected, left);
     case SettleOutcome::kRetry:
+      ++usage_.settled_retry_total;
+      ++queue.tally.retried;
       return Requeue(queue, entry, settlement.retry_delay_ms, left);
   }
+}
+
+void Broker::Impl::CountRequeue(Queue& queue) {
+  ++usage_.settled_requeue_total;
+  ++queue.tally.requeued;
 }
 
 void Broker::Impl::Requeue(Queue& queue, Entry& entry, std::optional<int64_t> delay_ms,
@@ -169,12 +183,10 @@ void Broker::Impl::Requeue(Queue& queue, Entry& entry, std::optional<int64_t> de
   ++usage_.requeued_total;
   if (!delay_ms) delay_ms = retry ? Backoff(*retry, entry.delivery_count) : 0;
   if (*delay_ms > 0) {
-    ++usage_.delayed_messages;
-    queue.AddDelayed(entry, now_ms_ + *delay_ms);
+    AddDelayed(queue, entry, now_ms_ + *delay_ms);
     SetQueueTimer(queue);
   } else {
-    ++usage_.ready_messages;
-    queue.AddReady(entry);
+    AddReady(queue, entry, now_ms_);
   }
   if (entry.durable) ledger_.UpdateEntry(*entry.message, FactsOf(queue, entry));
 }

@@ -183,6 +183,7 @@ absl::StatusOr<Queue*> Broker::Impl::Declare(VirtualHost& host, const std::strin
     const std::string difference = options ? FirstDifference(existing->options, *options) : "";
     if (!difference.empty()) return OptionsDiffer(subject, difference);
     existing->last_used_ms = now_ms_;
+    if (options) ++usage_.queues_declared_total;
     return existing;
   }
   if (!options) return NotFound("queue", name, host.name);
@@ -205,6 +206,8 @@ absl::StatusOr<Queue*> Broker::Impl::Declare(VirtualHost& host, const std::strin
     return Reserved(subject, "begins with \"amq.\", which is reserved; choose another name");
   }
   Queue& queue = AddQueue(host, {NextId()}, name.empty() ? MakeName("amq.gen-") : name, *options);
+  ++usage_.queues_declared_total;
+  ++usage_.queues_created_total;
   if (queue.options.exclusive) queue.exclusive_owner = owner;
   if (queue.durable()) {
     ledger_.Append(storage::QueueDeclared{queue.id, host.name, queue.name, queue.options});
@@ -295,6 +298,7 @@ void Broker::Impl::RemoveQueue(Queue& queue, std::string_view why) {
   if (queue.durable()) ledger_.Append(storage::QueueDeleted{queue.id});
   timers_.Stop(queue.timer, TimerKind::kQueue, queue.id.value);
   queues_.erase(queue.id);
+  ++usage_.queues_deleted_total;
   std::deque<Get> waiting = std::move(queue.waiting_gets);
   queue.virtual_host.Remove(queue);
   for (const Get& get : waiting) RefuseGet(get);
@@ -307,6 +311,7 @@ void Broker::Impl::Handle(PurgeQueue& c) {
   while (Entry* entry = (*queue)->ready().head()) {
     Take(**queue, *entry);
     ++usage_.removed_total;
+    ++usage_.purged_total;
     Discard(**queue, *entry, Ledger::Left::kForGood);
   }
   Reply(c.request, absl::OkStatus(), MessageCount{messages});

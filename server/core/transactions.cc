@@ -153,6 +153,8 @@ void Broker::Impl::Apply(Transaction& transaction) {
     std::erase_if(publish.queues,
                   [&](const Queue* queue) { return IsRepeat(queue->seen, message); });
     if (publish.queues.empty()) continue;
+    usage_.message_bytes.Observe(message.body.size());
+    ++usage_.routed_total;
     if (publish.exchange != nullptr) MarkSeen(*publish.exchange, message);
     Enqueue(publish.message, publish.queues, publish.due_at_ms, {}, Join::kHeld);
   }
