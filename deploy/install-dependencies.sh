@@ -11,12 +11,12 @@ set -euo pipefail
 build_packages=(
   g++ cmake ninja-build ccache pkg-config
   libabsl-dev libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
-  librocksdb-dev libpq-dev libpqxx-dev zlib1g-dev prometheus-cpp-dev libspdlog-dev libcli11-dev
-  nlohmann-json3-dev
+  librocksdb-dev libpq-dev libpqxx-dev zlib1g-dev prometheus-cpp-dev libcpp-httplib-dev libre2-dev
+  libspdlog-dev libcli11-dev nlohmann-json3-dev
   libgtest-dev libgmock-dev
   python3-venv
 )
-test_packages=(clang-16 gcovr git libclang-rt-16-dev postgresql)
+test_packages=(clang-16 gcovr git libclang-rt-16-dev postgresql prometheus)
 # Asked for by command, since others than Debian provide them, too.
 test_commands=(npm)
 # Other brokers, which are started by hand alone.
@@ -82,7 +82,7 @@ if ! "${run[@]}" env DEBIAN_FRONTEND=noninteractive \
   echo "$0: could not install: ${missing[*]}" >&2
   exit 1
 fi
-for service in rabbitmq-server nats-server; do
+for service in rabbitmq-server nats-server prometheus; do
   if [[ " ${missing[*]} " == *" $service "* ]] && command -v systemctl >/dev/null; then
     "${run[@]}" systemctl --quiet disable "$service"
   fi

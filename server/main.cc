@@ -1,6 +1,7 @@
 // warren: the broker's program. Wiring only.
 //
-// configuration -> journal -> recovery -> listen -> loop, until a signal or a failing journal.
+// configuration -> HTTP port -> journal -> recovery -> listen -> loop, until a signal or a failing
+// journal.
 #include <csignal>
 #include <cstdio>
 #include <iostream>
@@ -8,23 +9,30 @@
 #include <random>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include <unistd.h>
 
+#include "absl/cleanup/cleanup.h"
+#include "absl/status/statusor.h"
 #include "server/api/library_log.h"
 #include "server/api/server.h"
 #include "server/config/config.h"
+#include "server/config/revision.h"
 #include "server/config/version.h"
 #include "server/core/broker.h"
-#include "server/metrics/exposer.h"
+#include "server/metrics/monitor.h"
+#include "server/runtime/disk_watch.h"
 #include "server/runtime/log.h"
 #include "server/runtime/loop.h"
 #include "server/runtime/recovery.h"
 #include "server/runtime/signals.h"
 #include "server/runtime/stall_reporter.h"
+#include "server/runtime/vitals.h"
 #include "storage/open.h"
 #include "storage/spill/spill.h"
 
@@ -43,9 +51,56 @@ int Fail(const char* what, const absl::Status& status) {
   return kFailed;
 }
 
+std::string HostName() {
+  char name[256] = {};
+  return gethostname(name, sizeof(name) - 1) == 0 ? name : "unknown";
+}
+
+// The folders on this machine's disks, and what each is for.
+std::vector<warren::metrics::Folder> Folders(const warren::config::Config& config) {
+  constexpr std::string_view kRocksDb = "rocksdb:";
+  std::vector<warren::metrics::Folder> folders = {{.use = "spill", .path = config.spill_directory}};
+  if (config.storage.starts_with(kRocksDb)) {
+    folders.push_back({.use = "store", .path = config.storage.substr(kRocksDb.size())});
+  }
+  return folders;
+}
+
+std::vector<std::string> FolderPaths(const warren::config::Config& config) {
+  std::vector<std::string> paths;
+  for (warren::metrics::Folder& folder : Folders(config)) paths.push_back(std::move(folder.path));
+  return paths;
+}
+
+warren::metrics::MonitorFacts FactsOf(const warren::config::Config& config) {
+  const bool postgres = config.storage.starts_with("postgres");  // or postgresql, which is the same
+  return {
+      .version = warren::config::kVersion,
+      .revision = warren::config::kRevision,
+      .node = HostName(),
+      .storage_backend =
+          postgres ? "postgres" : config.storage.substr(0, config.storage.find(':')),
+      .owned_by_one = postgres,
+      .memory_limit = config.memory_limit,
+      .disk_free_limit = config.disk_free_limit,
+      .folders = Folders(config)};
+}
+
 int Serve(const warren::config::Config& config) {
   warren::runtime::Signals signals;
   warren::runtime::StallReporter stalls;
+  warren::runtime::Stats stats;
+  warren::runtime::Vitals vitals;
+  // Before the store, which may be waited for: whoever started the broker can ask what it does.
+  std::unique_ptr<warren::metrics::Monitor> monitor;
+  if (!config.http.empty()) {
+    auto listening =
+        warren::metrics::Monitor::Listen(config.http, stats, vitals, stalls, FactsOf(config));
+    if (!listening.ok()) return Fail("can't listen", listening.status());
+    monitor = *std::move(listening);
+    Log(LogLevel::kInfo, "serving metrics and health", {{"http", monitor->address()}});
+  }
+
   std::stop_source stop_journal;
   // A database that can't be reached, or is another broker's for now, is waited for.
   signals.OnStop([&stop_journal] { stop_journal.request_stop(); });
@@ -57,8 +112,10 @@ int Serve(const warren::config::Config& config) {
   signals.OnStop(nullptr);
   if (signals.stop_requested()) return 0;
   if (!journal.ok()) return Fail("can't open the store", journal.status());
+  vitals.Recovering(**journal);
+  // Nobody may look at the journal any more when it goes.
+  const absl::Cleanup stopped = [&vitals] { vitals.Stopped(); };
 
-  warren::runtime::Stats stats;
   auto spill = warren::storage::Spill::Open({.directory = config.spill_directory});
   if (!spill.ok()) return Fail("can't page messages out of memory", spill.status());
   // What can't leave memory (names, places in queues, what consumers hold) needs the other half.
@@ -73,18 +130,7 @@ int Serve(const warren::config::Config& config) {
   auto server = warren::api::Server::Listen(
       {.address = config.listen, .max_message_bytes = config.max_message_bytes});
   if (!server.ok()) return Fail("can't listen", server.status());
-  std::string http = "none";
-  std::unique_ptr<warren::metrics::Exposer> exposer;
-  if (!config.http.empty()) {
-    auto listening = warren::metrics::Exposer::Listen(
-        config.http, stats,
-        {.version = warren::config::kVersion,
-         .storage_backend = config.storage.substr(0, config.storage.find(':')),
-         .memory_limit = config.memory_limit});
-    if (!listening.ok()) return Fail("can't listen", listening.status());
-    exposer = *std::move(listening);
-    http = exposer->address();
-  }
+  if (monitor != nullptr) monitor->SetGrpcAddress((*server)->address());
 
   absl::Status ended;
   {
@@ -92,16 +138,22 @@ int Serve(const warren::config::Config& config) {
                                {.flow = {.memory_bytes = config.memory_limit},
                                 .shutdown = {.drain_timeout_ms = config.drain_timeout_ms},
                                 .spill = spill->get()});
+    warren::runtime::DiskWatch disks(
+        {.folders = FolderPaths(config), .free_limit_bytes = config.disk_free_limit},
+        [&loop](warren::runtime::Mail mail) { loop.Post(std::move(mail)); });
     stalls.Attach([&loop](warren::runtime::Mail mail) { loop.Post(std::move(mail)); });
     for (const std::string& name : config.virtual_hosts) {
       loop.Submit(warren::core::DeclareVirtualHost{.request = {}, .name = name});
     }
     (*server)->Serve(loop);
     signals.OnStop([&loop] { loop.Post(warren::runtime::StopRequested{}); });
-    std::cout << "listening on grpc=" << (*server)->address() << " http=" << http << std::endl;
+    vitals.Serving([&loop](warren::runtime::Mail mail) { loop.Post(std::move(mail)); });
+    std::cout << "listening on grpc=" << (*server)->address()
+              << " http=" << (monitor != nullptr ? monitor->address() : "none") << std::endl;
     ended = loop.Run(**server);
     signals.OnStop(nullptr);
     stalls.Detach();
+    vitals.Stopped();
     // An Append that still waits for trouble to pass must not keep the process.
     stop_journal.request_stop();
   }

@@ -19,6 +19,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -26,6 +27,14 @@
 #include "storage/record.h"
 
 namespace warren::storage {
+
+// What a store tells of itself in numbers.
+struct JournalFigures {
+  std::optional<uint64_t> segments;  // parts that messages lie in; none if it has no such parts
+  // Of stores that one broker owns at a time:
+  std::optional<uint64_t> epoch;  // of our ownership
+  uint64_t fenced_writes = 0;     // refused since somebody else owns the store
+};
 
 // Takes what is recovered, record by record. An error ends the recovery and is returned by it.
 using RecordSink = std::function<absl::Status(Record)>;
@@ -53,6 +62,9 @@ class Journal {
   virtual std::chrono::steady_clock::time_point OwnedUntil() const {
     return std::chrono::steady_clock::time_point::max();
   }
+
+  // Thread-safe.
+  virtual JournalFigures Figures() const { return {}; }
 
   // Tidies the store a little, if there is anything to tidy. Called after the outcome of a batch
   // has been told, when nobody waits for it; takes some milliseconds at most unless the store is in

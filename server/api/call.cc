@@ -8,20 +8,33 @@
 
 namespace warren::api {
 
-Call::Call(Api& api) : api_(api), done_(*this), over_(api.loop.ready()) {
+Call::Call(Api& api, runtime::RpcCells& rpc)
+    : api_(api), done_(*this), over_(api.loop.ready()), rpc_(rpc) {
   context_.AsyncNotifyWhenDone(done_.tag());
   api_.loop.HandlerStarted();
 }
 
 Call::~Call() {
-  if (arrived_) api_.loop.registry().RemoveSession(session_);
+  if (arrived_) {
+    api_.loop.registry().RemoveSession(session_);
+    rpc_.handled[static_cast<size_t>(code_)].Add(1);
+  }
   api_.loop.HandlerEnded();
 }
 
 void Call::Arrived() {
   session_ = api_.loop.registry().AddSession(*this);
   arrived_ = true;
+  rpc_.started.Add(1);
+  began_ = std::chrono::steady_clock::now();
   stopped_ = api_.loop.shutdown().ended();
+}
+
+void Call::Answered(absl::StatusCode code) {
+  code_ = code;
+  if (rpc_.type != runtime::RpcType::kUnary) return;
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began_;
+  rpc_.seconds.Observe(took.count());
 }
 
 void Call::OnStop(const absl::Status& status) {
@@ -33,6 +46,10 @@ void Call::Done::Complete(bool) {
   happened = true;
   call.over_.Set();
   call.Wake();
+}
+
+runtime::RpcCells& CountersOf(Api& api, runtime::RpcType type, std::string_view method) {
+  return api.loop.stats().rpcs.Register(type, v1::BrokerService::service_full_name(), method);
 }
 
 absl::Status Parse(grpc::ByteBuffer& frame, google::protobuf::Message& message) {

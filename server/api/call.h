@@ -9,6 +9,7 @@
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/byte_buffer.h>
 
+#include <chrono>
 #include <string_view>
 
 #include "absl/status/status.h"
@@ -40,7 +41,8 @@ struct Api {
 
 class Call : public runtime::Session {
  public:
-  explicit Call(Api& api);
+  // `rpc` is the method's.
+  Call(Api& api, runtime::RpcCells& rpc);
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
 
@@ -53,6 +55,9 @@ class Call : public runtime::Session {
 
   // The call has arrived: from now on it is told when the broker stops.
   void Arrived();
+
+  // Its answer is about to leave with this code. One without an answer counts as CANCELLED.
+  void Answered(absl::StatusCode code);
 
   // Something changed that one of its coroutines may wait for.
   virtual void Wake() = 0;
@@ -84,8 +89,16 @@ class Call : public runtime::Session {
   runtime::Event over_;
   absl::Status stopped_;
   bool arrived_ = false;
+
+  // For the method's counters:
+  runtime::RpcCells& rpc_;
+  std::chrono::steady_clock::time_point began_;  // if arrived
+  absl::StatusCode code_ = absl::StatusCode::kCancelled;
   runtime::Registry::SessionList::iterator session_;  // if arrived
 };
+
+// The counters of a method of BrokerService. Before the loop runs.
+runtime::RpcCells& CountersOf(Api& api, runtime::RpcType type, std::string_view method);
 
 // INVALID_ARGUMENT, reason FRAME_INVALID, if `frame` isn't a `message`.
 absl::Status Parse(grpc::ByteBuffer& frame, google::protobuf::Message& message);

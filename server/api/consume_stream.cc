@@ -24,10 +24,11 @@ constexpr size_t kMaxFailuresInOutbox = 65'536;
 
 class ConsumeStream final : public Stream, public runtime::ConsumerSink {
  public:
-  explicit ConsumeStream(Api& api) : Stream(api) {}
+  ConsumeStream(Api& api, runtime::RpcCells& rpc) : Stream(api, rpc) {}
 
   static runtime::Task Serve(Api& api) {
-    return ServeWith<ConsumeStream>(api, &RawBrokerService::RequestConsume);
+    return ServeWith<ConsumeStream>(api, &RawBrokerService::RequestConsume,
+                                    CountersOf(api, runtime::RpcType::kBidiStream, "Consume"));
   }
 
  private:

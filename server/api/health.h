@@ -14,8 +14,8 @@ namespace warren::api {
 // What health checks are answered from. Loop thread only.
 struct HealthState {
   HealthService service;
-  // Of "" and of "warren.v1.BrokerService", which are the same. Whoever changes it wakes watchers
-  // by Session::OnFlowChanged.
+  // Of "" and of "warren.v1.BrokerService", which are the same; neither serves, either, while the
+  // store can't take anything. Whoever changes it wakes watchers by Session::OnFlowChanged.
   bool serving = false;
 };
 

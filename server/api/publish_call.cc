@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "server/api/call.h"
+#include "server/api/confirm_clock.h"
 #include "server/api/convert/confirm.h"
 #include "server/api/convert/error.h"
 #include "server/api/convert/limits.h"
@@ -18,14 +19,14 @@ namespace {
 
 class PublishCall final : public Call, public runtime::PublisherSink {
  public:
-  static runtime::Task Serve(Api& api) {
-    PublishCall call(api);
+  static runtime::Task Serve(Api& api, runtime::RpcCells& rpc) {
+    PublishCall call(api, rpc);
     const bool arrived = co_await runtime::Operation([&](void* tag) {
       api.service.RequestPublish(&call.context(), &call.request_, &call.responder_, &api.queue,
                                  &api.queue, tag);
     });
     if (!arrived) co_return;
-    Serve(api).Detach();
+    Serve(api, rpc).Detach();
     call.Arrived();
     co_await api.loop.turnstile().Pass(call.request_.Length());
     while (call.MustWait()) co_await call.wake_.Wait();
@@ -37,8 +38,9 @@ class PublishCall final : public Call, public runtime::PublisherSink {
   }
 
  private:
-  explicit PublishCall(Api& api) : Call(api), responder_(&context()), wake_(api.loop.ready()) {}
-  ~PublishCall() = default;
+  PublishCall(Api& api, runtime::RpcCells& rpc)
+      : Call(api, rpc), responder_(&context()), wake_(api.loop.ready()) {}
+  ~PublishCall() { loop().stats().messages_unconfirmed.Subtract(unconfirmed_); }
 
   bool MustWait() { return loop().flow().held() && !gone() && Refusal().ok(); }
 
@@ -60,6 +62,8 @@ class PublishCall final : public Call, public runtime::PublisherSink {
     response_.mutable_results()->Reserve(request.publications_size());
     for (int i = 0; i < request.publications_size(); ++i) response_.add_results();
     loop().stats().messages_received.Add(unconfirmed_);
+    loop().stats().messages_unconfirmed.Add(unconfirmed_);
+    if (unconfirmed_ > 0) clock_.Arrived(first_sequence_, first_sequence_ + unconfirmed_ - 1);
 
     publisher_ = loop().registry().Add(*this);
     loop().Submit(core::OpenPublisher{.publisher = publisher_,
@@ -70,6 +74,7 @@ class PublishCall final : public Call, public runtime::PublisherSink {
         .publisher = publisher_,
         .first_sequence = first_sequence_,
         .publications = api().publications.TakeAll(*request.mutable_publications())});
+    clock_.Stepped();
   }
 
   static absl::Status Check(const v1::PublishRequest& request) {
@@ -92,6 +97,7 @@ class PublishCall final : public Call, public runtime::PublisherSink {
     if (status_.ok() && unconfirmed_ > 0) {
       status_ = gone() ? absl::CancelledError("the client has gone") : stopped();
     }
+    Answered(status_.code());
     if (status_.ok()) {
       responder_.Finish(Serialize(response_), grpc::Status::OK, tag);
     } else {
@@ -110,6 +116,7 @@ class PublishCall final : public Call, public runtime::PublisherSink {
 
   void OnConfirmed(core::Confirmed confirmed) override {
     CountConfirmed(confirmed, loop().stats());
+    clock_.Confirmed(confirmed, loop().stats());
     for (uint64_t s = confirmed.first_sequence; s <= confirmed.last_sequence; ++s) {
       SetResult(confirmed, response_.mutable_results(static_cast<int>(s - first_sequence_)));
       --unconfirmed_;
@@ -125,12 +132,13 @@ class PublishCall final : public Call, public runtime::PublisherSink {
   core::PublisherId publisher_;
   uint64_t first_sequence_ = 1;
   uint64_t unconfirmed_ = 0;
+  ConfirmClock clock_;
   v1::PublishResponse response_;
   absl::Status status_;
 };
 
 }  // namespace
 
-void ServePublish(Api& api) { PublishCall::Serve(api).Detach(); }
+void ServePublish(Api& api) { PublishCall::Serve(api, CountersOf(api, runtime::RpcType::kUnary, "Publish")).Detach(); }
 
 }  // namespace warren::api

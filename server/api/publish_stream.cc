@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/api/confirm_clock.h"
 #include "server/api/convert/confirm.h"
 #include "server/api/convert/limits.h"
 #include "server/api/handlers.h"
@@ -30,10 +31,13 @@ google::protobuf::ArenaOptions ArenaStart() {
 
 class PublishStream final : public Stream, public runtime::PublisherSink {
  public:
-  explicit PublishStream(Api& api) : Stream(api) {}
+  PublishStream(Api& api, runtime::RpcCells& rpc) : Stream(api, rpc) {}
+  ~PublishStream() { loop().stats().messages_unconfirmed.Subtract(unconfirmed_); }
 
   static runtime::Task Serve(Api& api) {
-    return ServeWith<PublishStream>(api, &RawBrokerService::RequestPublishStream);
+    return ServeWith<PublishStream>(
+        api, &RawBrokerService::RequestPublishStream,
+        CountersOf(api, runtime::RpcType::kBidiStream, "PublishStream"));
   }
 
  private:
@@ -81,10 +85,13 @@ class PublishStream final : public Stream, public runtime::PublisherSink {
     last_sequence_ = batch.first_sequence() + entries - 1;
     unconfirmed_ += entries;
     loop().stats().messages_received.Add(entries);
+    loop().stats().messages_unconfirmed.Add(entries);
+    clock_.Arrived(batch.first_sequence(), last_sequence_);
     loop().Submit(
         core::Publish{.publisher = publisher_,
                       .first_sequence = batch.first_sequence(),
                       .publications = api().publications.TakeAll(*batch.mutable_publications())});
+    clock_.Stepped();
     return absl::OkStatus();
   }
 
@@ -151,6 +158,7 @@ class PublishStream final : public Stream, public runtime::PublisherSink {
 
   void OnConfirmed(core::Confirmed confirmed) override {
     CountConfirmed(confirmed, loop().stats());
+    clock_.Confirmed(confirmed, loop().stats());
     unconfirmed_ -= confirmed.last_sequence - confirmed.first_sequence + 1;
     if (confirms_.empty() || !MergeConfirms(confirms_.back(), confirmed)) {
       confirms_.push_back(std::move(confirmed));
@@ -166,6 +174,7 @@ class PublishStream final : public Stream, public runtime::PublisherSink {
   core::PublisherId publisher_;  // 0 before open
   uint64_t last_sequence_ = 0;   // sent by the client
   uint64_t unconfirmed_ = 0;
+  ConfirmClock clock_;
   bool half_closed_ = false;
 
   // Outbox:

@@ -147,9 +147,9 @@ struct Commit {
 }  // namespace
 
 void ServeSettlements(Api& api) {
-  UnaryCall<Get>::Serve(api).Detach();
-  UnaryCall<Ack>::Serve(api).Detach();
-  UnaryCall<Commit>::Serve(api).Detach();
+  ServeUnary<Get>(api, "Get");
+  ServeUnary<Ack>(api, "Ack");
+  ServeUnary<Commit>(api, "Commit");
 }
 
 }  // namespace warren::api

@@ -2,8 +2,8 @@
 
 namespace warren::api {
 
-Stream::Stream(Api& api)
-    : Call(api),
+Stream::Stream(Api& api, runtime::RpcCells& rpc)
+    : Call(api, rpc),
       stream_(&context()),
       reader_wake_(api.loop.ready()),
       writer_wake_(api.loop.ready()) {}
@@ -51,6 +51,7 @@ runtime::Task Stream::Write() {
       Written();
       reader_wake_.Set();
     } else if (ending()) {
+      Answered(end_->code());
       co_await runtime::Operation([&](void* tag) { stream_.Finish(ToGrpcStatus(*end_), tag); });
       co_return;
     } else {

@@ -32,7 +32,7 @@ class Stream : public Call {
       grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*);
 
  protected:
-  explicit Stream(Api& api);
+  Stream(Api& api, runtime::RpcCells& rpc);
   ~Stream() = default;
 
   // The stream is to end with this status. The first call counts.
@@ -63,7 +63,7 @@ class Stream : public Call {
 
   // Serves the one that has just been requested with `method`.
   template <typename Derived>
-  static runtime::Task ServeWith(Api& api, Request method);
+  static runtime::Task ServeWith(Api& api, Request method, runtime::RpcCells& rpc);
 
  private:
   runtime::Task Read();
@@ -76,14 +76,14 @@ class Stream : public Call {
 };
 
 template <typename Derived>
-runtime::Task Stream::ServeWith(Api& api, Request method) {
-  Derived derived(api);
+runtime::Task Stream::ServeWith(Api& api, Request method, runtime::RpcCells& rpc) {
+  Derived derived(api, rpc);
   Stream& stream = derived;
   const bool arrived = co_await runtime::Operation([&](void* tag) {
     (api.service.*method)(&stream.context(), &stream.stream_, &api.queue, &api.queue, tag);
   });
   if (!arrived) co_return;
-  ServeWith<Derived>(api, method).Detach();
+  ServeWith<Derived>(api, method, rpc).Detach();
   stream.Arrived();
   if (const absl::Status& status = api.loop.shutdown().stopping(); !status.ok()) {
     stream.End(status);

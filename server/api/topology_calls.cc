@@ -157,13 +157,13 @@ struct Unbind : AlwaysServed {
 }  // namespace
 
 void ServeTopology(Api& api) {
-  UnaryCall<DeclareExchange>::Serve(api).Detach();
-  UnaryCall<DeleteExchange>::Serve(api).Detach();
-  UnaryCall<DeclareQueue>::Serve(api).Detach();
-  UnaryCall<DeleteQueue>::Serve(api).Detach();
-  UnaryCall<PurgeQueue>::Serve(api).Detach();
-  UnaryCall<Bind>::Serve(api).Detach();
-  UnaryCall<Unbind>::Serve(api).Detach();
+  ServeUnary<DeclareExchange>(api, "DeclareExchange");
+  ServeUnary<DeleteExchange>(api, "DeleteExchange");
+  ServeUnary<DeclareQueue>(api, "DeclareQueue");
+  ServeUnary<DeleteQueue>(api, "DeleteQueue");
+  ServeUnary<PurgeQueue>(api, "PurgeQueue");
+  ServeUnary<Bind>(api, "Bind");
+  ServeUnary<Unbind>(api, "Unbind");
 }
 
 }  // namespace warren::api

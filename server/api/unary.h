@@ -15,6 +15,7 @@
 #include <grpcpp/support/async_unary_call.h>
 
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include "server/api/call.h"
@@ -26,14 +27,14 @@ template <typename Rpc>
 class UnaryCall final : public Call, public runtime::CallSink {
  public:
   // Waits for a call, serves it, and before that sees to it that the next one is waited for.
-  static runtime::Task Serve(Api& api) {
-    UnaryCall call(api);
+  static runtime::Task Serve(Api& api, runtime::RpcCells& rpc) {
+    UnaryCall call(api, rpc);
     const bool arrived = co_await runtime::Operation([&](void* tag) {
       (api.service.*Rpc::kRequest)(&call.context(), &call.request_, &call.responder_, &api.queue,
                                    &api.queue, tag);
     });
     if (!arrived) co_return;
-    Serve(api).Detach();
+    Serve(api, rpc).Detach();
     call.Arrived();
     call.Read();
     while (call.MustWait()) co_await call.wake_.Wait();
@@ -44,8 +45,8 @@ class UnaryCall final : public Call, public runtime::CallSink {
   }
 
  private:
-  explicit UnaryCall(Api& api)
-      : Call(api), responder_(&context()), wake_(api.loop.ready()) {}
+  UnaryCall(Api& api, runtime::RpcCells& rpc)
+      : Call(api, rpc), responder_(&context()), wake_(api.loop.ready()) {}
   ~UnaryCall() {
     if (request_id_) loop().registry().Remove(request_id_);
   }
@@ -94,11 +95,13 @@ class UnaryCall final : public Call, public runtime::CallSink {
     if (submitted_) status_ = reply_.has_value() ? reply_->status : stopped();
     if (!status_.ok() || !reply_.has_value()) {
       if (status_.ok()) status_ = absl::CancelledError("the client has gone");
+      Answered(status_.code());
       responder_.FinishWithError(ToGrpcStatus(status_), tag);
       return;
     }
     typename Rpc::Response response;
     Rpc::SetResponse(*reply_, response);
+    Answered(absl::StatusCode::kOk);
     responder_.Finish(Serialize(response), grpc::Status::OK, tag);
   }
 
@@ -118,5 +121,11 @@ class UnaryCall final : public Call, public runtime::CallSink {
   std::optional<core::Replied> reply_;
   absl::Status status_;
 };
+
+// Starts to serve a method of BrokerService.
+template <typename Rpc>
+void ServeUnary(Api& api, std::string_view method) {
+  UnaryCall<Rpc>::Serve(api, CountersOf(api, runtime::RpcType::kUnary, method)).Detach();
+}
 
 }  // namespace warren::api

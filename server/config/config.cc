@@ -118,6 +118,14 @@ void AddOptions(CLI::App& app, Config& config, std::string& log_level) {
       ->envname("WARREN_SPILL_DIR")
       ->type_name("PATH")
       ->default_str("");
+  app.add_option("--disk-free-limit", config.disk_free_limit,
+                 "Room on the disks of the RocksDB store and of --spill-dir below which publishers "
+                 "are held until there is more; K, M, G or KiB, MiB, GiB. 0 turns it off: the "
+                 "store then finds the disk full by itself, and sits that out")
+      ->envname("WARREN_DISK_FREE_LIMIT")
+      ->type_name("SIZE")
+      ->transform(CLI::AsSizeValue(false).description(""))
+      ->default_str("64MiB");
   app.add_option("--max-message-bytes", config.max_message_bytes,
                  "Largest body of a message, up to 512 MiB; larger ones are refused")
       ->envname("WARREN_MAX_MESSAGE_BYTES")

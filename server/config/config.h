@@ -20,6 +20,7 @@ struct Config {
   int64_t lease_ms = 10'000;  // PostgreSQL
   uint64_t memory_limit = 0;  // bytes of queued messages
   std::string spill_directory;
+  uint64_t disk_free_limit = uint64_t{64} << 20;  // bytes; 0: none
   uint64_t max_message_bytes = uint64_t{16} << 20;
   std::vector<std::string> virtual_hosts;
   int64_t drain_timeout_ms = 10'000;

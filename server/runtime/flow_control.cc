@@ -20,6 +20,7 @@ std::string_view HoldReasonName(HoldReason reason) {
     case HoldReason::kNone: return "NONE";
     case HoldReason::kJournalBusy: return "JOURNAL_BUSY";
     case HoldReason::kMemory: return "MEMORY";
+    case HoldReason::kDisk: return "DISK";
     case HoldReason::kStorage: return "STORAGE";
     case HoldReason::kShuttingDown: return "SHUTTING_DOWN";
   }
@@ -32,6 +33,7 @@ bool FlowControl::Update(int64_t now_ms, const core::Usage& usage) {
   bool changed = false;
   if (reason != hold_) {
     if (hold_ == HoldReason::kNone) held_since_ms_ = now_ms;
+    if (reason == HoldReason::kNone) held_ms_ = held_ms(now_ms);
     hold_ = reason;
     changed = true;
   }
@@ -66,9 +68,16 @@ HoldReason FlowControl::Reason(const core::Usage& usage) {
                       limits_.memory_bytes - limits_.memory_bytes / 16);
   if (shutting_down_) return HoldReason::kShuttingDown;
   if (stalled_ || !owned_) return HoldReason::kStorage;
+  if (disk_low_) return HoldReason::kDisk;
   if (memory_full_) return HoldReason::kMemory;
   if (journal_busy_) return HoldReason::kJournalBusy;
   return HoldReason::kNone;
+}
+
+std::string FlowControl::StorageTrouble() const {
+  if (stalled_) return *stalled_;
+  return owned_ ? ""
+                : "the broker's lease of it ran out before it could be renewed, and is tried again";
 }
 
 std::string FlowControl::Describe(HoldReason reason) const {
@@ -80,10 +89,10 @@ std::string FlowControl::Describe(HoldReason reason) const {
     case HoldReason::kMemory:
       return absl::StrCat("messages fill the memory limit of ", limits_.memory_bytes,
                           " bytes; consume, delete or expire messages, or raise --memory-limit");
+    case HoldReason::kDisk:
+      return disk_low_.value_or("");
     case HoldReason::kStorage:
-      return absl::StrCat("the store can't go on for now: ",
-                          stalled_.value_or("the broker's lease of it ran out before it could be "
-                                            "renewed, and is tried again"));
+      return absl::StrCat("the store can't go on for now: ", StorageTrouble());
     case HoldReason::kShuttingDown:
       return "the broker is stopping; connect again later";
   }

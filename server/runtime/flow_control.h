@@ -3,7 +3,7 @@
 //
 // Publishers are held while more records wait for the journal than it should take at once, while
 // the journal can't go on or may be another broker's, while bodies fill the memory that they may
-// have, and from the moment the broker is to stop. Consumers and settlements always go on: they are
+// have or a disk is nearly full, and from the moment the broker is to stop. Consumers and settlements always go on: they are
 // the way out. Transactions that settle go on as well, unless it is the journal that can take no
 // more.
 //
@@ -23,7 +23,7 @@
 namespace warren::runtime {
 
 // The most urgent one that applies, in rising order.
-enum class HoldReason : uint8_t { kNone, kJournalBusy, kMemory, kStorage, kShuttingDown };
+enum class HoldReason : uint8_t { kNone, kJournalBusy, kMemory, kDisk, kStorage, kShuttingDown };
 
 // JOURNAL_BUSY, …, as in PublishBlocked.reason.
 std::string_view HoldReasonName(HoldReason reason);
@@ -50,6 +50,10 @@ class FlowControl {
   // The journal can't go on for now, or goes on. Takes effect at the next Update.
   void SetStalled(std::string reason) { stalled_ = std::move(reason); }
   void ClearStalled() { stalled_.reset(); }
+  // A disk is nearly full, or has room again. Takes effect at the next Update.
+  void SetDiskLow(std::string reason) { disk_low_ = std::move(reason); }
+  void ClearDiskLow() { disk_low_.reset(); }
+  bool disk_low() const { return disk_low_.has_value(); }
   // Whether the store is surely ours; see Journal::OwnedUntil. Takes effect at the next Update.
   void SetOwned(bool owned) { owned_ = owned; }
   bool owned() const { return owned_; }
@@ -64,6 +68,14 @@ class FlowControl {
     return hold_ == HoldReason::kJournalBusy || hold_ == HoldReason::kStorage;
   }
   HoldReason reason() const { return hold_; }
+  // For how long publishers have been held, all times together.
+  int64_t held_ms(int64_t now_ms) const {
+    return held_ms_ + (held() && now_ms > held_since_ms_ ? now_ms - held_since_ms_ : 0);
+  }
+  // Why the store can't take anything for now; "" if it can.
+  std::string StorageTrouble() const;
+  // Whether bodies fill the memory that they may have, whatever else holds publishers.
+  bool memory_full() const { return memory_full_; }
 
   // What publishers are to be told now; kNone: that they may go on.
   const Hold& announced() const { return announced_; }
@@ -79,6 +91,7 @@ class FlowControl {
 
   // From outside:
   std::optional<std::string> stalled_;
+  std::optional<std::string> disk_low_;
   bool owned_ = true;
   bool shutting_down_ = false;
 
@@ -88,7 +101,8 @@ class FlowControl {
 
   // By Update:
   HoldReason hold_ = HoldReason::kNone;
-  int64_t held_since_ms_ = 0;
+  int64_t held_since_ms_ = 0;  // for any reason
+  int64_t held_ms_ = 0;        // before that
   int64_t updated_ms_ = 0;
   Hold announced_;
 };

@@ -44,7 +44,6 @@ Loop::Loop(grpc::CompletionQueue& queue, core::Broker& broker, storage::Journal&
       inbox_.Post(PagesMoved{std::move(moved)});
     });
   }
-  UpdateStats();
 }
 
 Loop::~Loop() {
@@ -74,7 +73,6 @@ void Loop::Turn(Listener& listener) {
   KickJournal();
   KickPager();
   Advance(listener);
-  UpdateStats();
 }
 
 std::chrono::steady_clock::time_point Loop::TakeCompletions() {
@@ -145,10 +143,16 @@ void Loop::Take(Mail& mail) {
           flow_.SetStalled(m.reason);
         } else if constexpr (std::is_same_v<T, JournalResumed>) {
           flow_.ClearStalled();
+        } else if constexpr (std::is_same_v<T, DiskLow>) {
+          flow_.SetDiskLow(m.reason);
+        } else if constexpr (std::is_same_v<T, DiskRoom>) {
+          flow_.ClearDiskLow();
         } else if constexpr (std::is_same_v<T, JournalLost>) {
           shutdown_.Fail(m.why);
         } else if constexpr (std::is_same_v<T, StopRequested>) {
           shutdown_.Request();
+        } else if constexpr (std::is_same_v<T, Question>) {
+          m.ask(Insight{.broker = broker_, .flow = flow_, .shutdown = shutdown_});
         } else {
           static_assert(std::is_same_v<T, ListenerDown>);
           listener_down_ = true;
@@ -266,12 +270,6 @@ void Loop::EndQueue() {
   void* tag = nullptr;
   bool ok = false;
   while (queue_.Next(&tag, &ok)) Completion::FromTag(tag)->Complete(ok);
-}
-
-void Loop::UpdateStats() {
-  stats_.usage.Set(broker_.usage());
-  stats_.publishers_held.Set(flow_.held() ? 1 : 0);
-  stats_.hold_reason.Set(static_cast<uint64_t>(flow_.reason()));
 }
 
 }  // namespace warren::runtime

@@ -122,7 +122,6 @@ class Loop {
   void LookAtOwnership();
   // When that has to be looked at, if nothing else happens; none while the store is surely ours.
   std::optional<int64_t> LeaseEndMs() const;
-  void UpdateStats();
   void KickJournal();
   void KickPager();
   // The latest time until which a turn may sleep.

@@ -1,6 +1,7 @@
 // What a loop's inbox carries.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <variant>
 
@@ -9,7 +10,14 @@
 #include "server/core/command.h"
 #include "storage/ids.h"
 
+namespace warren::core {
+class Broker;
+}  // namespace warren::core
+
 namespace warren::runtime {
+
+class FlowControl;
+class Shutdown;
 
 // The journal's writer is done with a batch: it is durable if `status` is OK, else the broker must
 // stop.
@@ -24,6 +32,13 @@ struct JournalStalled {
 };
 
 struct JournalResumed {};
+
+// A disk is nearly full, and which; there is room again.
+struct DiskLow {
+  std::string reason;
+};
+
+struct DiskRoom {};
 
 // Somebody else owns the store now; the broker must stop.
 struct JournalLost {
@@ -41,7 +56,19 @@ struct StopRequested {};
 // The listener takes no calls any more and has ended those it had.
 struct ListenerDown {};
 
+// What a loop shows of itself.
+struct Insight {
+  const core::Broker& broker;
+  const FlowControl& flow;
+  const Shutdown& shutdown;
+};
+
+// Somebody wants to look; see vitals.h.
+struct Question {
+  std::function<void(const Insight&)> ask;
+};
+
 using Mail = std::variant<JournalDone, PagesMoved, JournalStalled, JournalResumed, JournalLost,
-                          StopRequested, ListenerDown>;
+                          DiskLow, DiskRoom, StopRequested, ListenerDown, Question>;
 
 }  // namespace warren::runtime

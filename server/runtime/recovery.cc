@@ -53,6 +53,7 @@ absl::Status Recover(storage::Journal& journal, core::Broker& broker, storage::S
       if (published->message) bytes_since_room += published->message->body.size();
     }
     if (++records % kLookEvery == 0) {
+      stats.recovered_messages.Set(messages);
       if (cancelled()) return absl::CancelledError("stopped while recovering");
       const auto now = std::chrono::steady_clock::now();
       if (now - reported >= kReportEvery) {
@@ -65,6 +66,7 @@ absl::Status Recover(storage::Journal& journal, core::Broker& broker, storage::S
   });
   if (!status.ok()) return status;
   broker.FinishRecovery(NowMs());
+  stats.recovered_messages.Set(messages);
 
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::steady_clock::now() - start);

@@ -18,12 +18,30 @@ void StallReporter::Detach() {
   post_ = nullptr;
 }
 
+std::string StallReporter::trouble() const {
+  const MutexLock lock(mutex_);
+  return trouble_;
+}
+
+uint64_t StallReporter::troubles() const {
+  const MutexLock lock(mutex_);
+  return troubles_;
+}
+
+void StallReporter::SetTrouble(std::string reason) {
+  const MutexLock lock(mutex_);
+  if (!reason.empty()) ++troubles_;
+  trouble_ = std::move(reason);
+}
+
 void StallReporter::OnStalled(std::string_view reason) {
+  SetTrouble(std::string(reason));
   Log(LogLevel::kWarning, "the store can't go on for now", {{"reason", std::string(reason)}});
   Post(JournalStalled{std::string(reason)});
 }
 
 void StallReporter::OnResumed() {
+  SetTrouble("");
   Log(LogLevel::kInfo, "the store goes on");
   Post(JournalResumed{});
 }
@@ -31,6 +49,8 @@ void StallReporter::OnResumed() {
 void StallReporter::OnHindered(std::string_view reason) {
   Log(LogLevel::kWarning, "the store can't be tidied for now",
       {{"reason", std::string(reason)}});
+  const MutexLock lock(mutex_);
+  ++troubles_;
 }
 
 void StallReporter::OnLost(const absl::Status& why) {

@@ -1,5 +1,5 @@
 // Carries what the journal says about transient trouble, and about the end of ownership, into the
-// log and to the loop.
+// log and to the loop, and remembers it for those who ask.
 //
 // The journal is opened and recovered before there is a loop; until Attach trouble is only logged,
 // and the end of ownership kept.
@@ -7,8 +7,10 @@
 // Thread safety: thread-safe.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "absl/status/status.h"
@@ -25,6 +27,11 @@ class StallReporter final : public storage::JournalObserver {
   // Before the loop goes.
   void Detach();
 
+  // Why the store can't go on for now; "" if it can. Known before there is a loop, too.
+  std::string trouble() const;
+  // How often it couldn't, had another reason for that, or couldn't be tidied.
+  uint64_t troubles() const;
+
   void OnStalled(std::string_view reason) override;
   void OnResumed() override;
   void OnHindered(std::string_view reason) override;
@@ -32,8 +39,12 @@ class StallReporter final : public storage::JournalObserver {
 
  private:
   void Post(Mail mail);
+  // "" if all is well.
+  void SetTrouble(std::string reason);
 
-  Mutex mutex_;
+  mutable Mutex mutex_;
+  std::string trouble_ WARREN_GUARDED_BY(mutex_);
+  uint64_t troubles_ WARREN_GUARDED_BY(mutex_) = 0;
   std::function<void(Mail)> post_ WARREN_GUARDED_BY(mutex_);
   std::optional<absl::Status> lost_ WARREN_GUARDED_BY(mutex_);
 };

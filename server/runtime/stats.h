@@ -1,4 +1,5 @@
-// Counters of what the broker did, for whoever scrapes them.
+// Counters of what the runtime did, for whoever scrapes them. What the core counts stays there, and
+// is asked for (vitals.h).
 //
 // Each cell is written by one thread alone (the loop's, or the journal writer's where it says so)
 // and read by any; a write is a plain load, add and store. Counters never shrink.
@@ -6,88 +7,48 @@
 
 #include <array>
 #include <atomic>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <tuple>
 
-#include "server/core/broker.h"
+#include "server/runtime/rpc_stats.h"
 
 namespace warren::runtime {
 
-class Cell {
- public:
-  void Add(uint64_t n) {
-    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
-  }
-  void Set(uint64_t value) { value_.store(value, std::memory_order_relaxed); }
-  uint64_t value() const { return value_.load(std::memory_order_relaxed); }
-
- private:
-  std::atomic<uint64_t> value_{0};
-};
-
-// How often a value fell into each range; the last one is open.
-template <size_t kBounds>
-class HistogramCells {
- public:
-  explicit HistogramCells(const std::array<double, kBounds>& bounds) : bounds_(bounds) {}
-
-  void Observe(double value) {
-    size_t i = 0;
-    while (i < kBounds && value > bounds_[i]) ++i;
-    counts_[i].Add(1);
-    sum_nanos_.Add(static_cast<uint64_t>(value * 1e9));
-  }
-
-  const std::array<double, kBounds>& bounds() const { return bounds_; }
-  uint64_t count(size_t i) const { return counts_[i].value(); }
-  double sum() const { return static_cast<double>(sum_nanos_.value()) / 1e9; }
-
- private:
-  const std::array<double, kBounds> bounds_;
-  std::array<Cell, kBounds + 1> counts_;
-  Cell sum_nanos_;
-};
-
-// The broker's own sums, as they were after the last turn. Each number is right; two of them may be
-// from different turns.
-class UsageCells {
- public:
-  void Set(const core::Usage& usage) {
-    const auto numbers = std::bit_cast<Numbers>(usage);
-    for (size_t i = 0; i < numbers.size(); ++i) cells_[i].Set(numbers[i]);
-  }
-  core::Usage Get() const {
-    Numbers numbers;
-    for (size_t i = 0; i < numbers.size(); ++i) numbers[i] = cells_[i].value();
-    return std::bit_cast<core::Usage>(numbers);
-  }
-
- private:
-  using Numbers = std::array<uint64_t, sizeof(core::Usage) / sizeof(uint64_t)>;
-  std::array<Cell, std::tuple_size_v<Numbers>> cells_;
-};
-
 struct Stats {
   // By the loop.
-  UsageCells usage;
-  Cell publishers_held;  // 1 while they are
-  Cell hold_reason;      // a HoldReason
   Cell messages_received;
   Cell messages_accepted;
   Cell messages_duplicate;
   Cell messages_unroutable;
   Cell messages_rejected;
+  Cell messages_unconfirmed;  // received by streams and Publish, and not answered yet
+  // From a message's arrival to its confirm, for accepted ones: those that waited for the store, and
+  // those that the step answered that took them.
+  HistogramCells<16> confirm_stored_seconds{kLatencyBounds};
+  HistogramCells<16> confirm_at_once_seconds{kLatencyBounds};
+  RpcStats rpcs;
 
   // By the journal writer.
   Cell batches_written;
-  Cell bytes_written;  // of bodies
-  HistogramCells<14> commit_seconds{{0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
-                                     0.05, 0.1, 0.25, 0.5, 1, 5}};
+  Cell bytes_written;    // of bodies
+  Cell writing_messages;  // in the batch that is being written
+  Cell writing_bytes;
+  HistogramCells<16> commit_seconds{kLatencyBounds};
+  HistogramCells<16> batch_messages{kBatchMessagesBounds};
+  HistogramCells<16> batch_bytes{kBatchBytesBounds};
 
-  // Before the first turn.
+  // By who starts the broker.
   Cell recovery_millis;
+  Cell recovered_messages;  // so far
+
+  static constexpr std::array<double, 16> kLatencyBounds{
+      0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
+      0.05,   0.1,     0.25,   0.5,   1,      2.5,   5,    10};
+  static constexpr std::array<double, 16> kBatchMessagesBounds{
+      1, 2, 5, 10, 20, 50, 100, 200, 500, 1'000, 2'000, 5'000, 10'000, 20'000, 50'000, 100'000};
+  static constexpr std::array<double, 16> kBatchBytesBounds{
+      256,     1'024,     4'096,     16'384,    65'536,     131'072,    262'144,    524'288,
+      1 << 20, 2 << 20,   4 << 20,   8 << 20,   16 << 20,   32 << 20,   64 << 20,   128 << 20};
 };
 
 }  // namespace warren::runtime

@@ -1,6 +1,7 @@
 #include "storage/postgres/postgres_journal.h"
 
 #include <algorithm>
+#include <atomic>
 #include <optional>
 #include <utility>
 
@@ -45,6 +46,7 @@ class PostgresJournal::Impl {
   absl::Status Append(const Batch& batch);
   void Maintain();
   Clock::time_point OwnedUntil() const { return lease_->OwnedUntil(); }
+  JournalFigures Figures() const;
 
  private:
   // Of which transaction the outcome is open when the session isn't ready.
@@ -78,6 +80,10 @@ class PostgresJournal::Impl {
   std::string told_;      // the reason that the observer knows; "" while all is well
   Clock::time_point tidy_from_{};
   std::string hindered_by_;  // the last reason why tidying failed
+
+  // For Figures:
+  std::atomic<uint64_t> segment_count_{0};
+  std::atomic<uint64_t> fenced_writes_{0};
 };
 
 absl::Status PostgresJournal::Impl::GetReady() {
@@ -117,14 +123,23 @@ absl::Status PostgresJournal::Impl::Recover(const RecordSink& sink) {
   };
   if (absl::Status status = RecoverAll(connect, sink, segments_); !status.ok()) return status;
   segments_.Start();
+  segment_count_ = segments_.size();
   recovered_ = true;
   Resumed();
   return absl::OkStatus();
 }
 
 absl::Status PostgresJournal::Impl::Append(const Batch& batch) {
-  if (failed_.ok()) failed_ = Write(batch);
+  if (!failed_.ok()) return failed_;
+  failed_ = Write(batch);
+  if (absl::IsAborted(failed_)) ++fenced_writes_;
   return failed_;
+}
+
+JournalFigures PostgresJournal::Impl::Figures() const {
+  return {.segments = segment_count_,
+          .epoch = static_cast<uint64_t>(lease_->epoch()),
+          .fenced_writes = fenced_writes_};
 }
 
 absl::Status PostgresJournal::Impl::Write(const Batch& batch) {
@@ -180,6 +195,7 @@ absl::Status PostgresJournal::Impl::Tidy(const TidyTask& task) {
   absl::Status status = tidier_.Run(task);
   if (status.ok()) {
     tidier_.Committed();
+    segment_count_ = segments_.size();
   } else if (!session_.ready()) {
     doubt_ = Doubt::kTidying;
   }
@@ -228,5 +244,6 @@ void PostgresJournal::Maintain() { impl_->Maintain(); }
 std::chrono::steady_clock::time_point PostgresJournal::OwnedUntil() const {
   return impl_->OwnedUntil();
 }
+JournalFigures PostgresJournal::Figures() const { return impl_->Figures(); }
 
 }  // namespace warren::storage

@@ -11,8 +11,8 @@
 // Trouble that may pass (the server restarts, a full disk, a lock) is sat out by connecting anew
 // and writing the batch again unless its number is there.
 //
-// Thread safety: thread-compatible, but for OwnedUntil, which is thread-safe, and the observer's
-// OnLost, which comes on a thread of the lease. The stop token may be asked to stop by any thread.
+// Thread safety: thread-compatible, but for OwnedUntil and Figures, which are thread-safe, and the
+// observer's OnLost, which comes on a thread of the lease. The stop token may be asked to stop by any thread.
 #pragma once
 
 #include <chrono>
@@ -68,6 +68,7 @@ class PostgresJournal : public Journal {
   // out of one that is nearly dead.
   void Maintain() override;
   std::chrono::steady_clock::time_point OwnedUntil() const override;
+  JournalFigures Figures() const override;
 
  private:
   class Impl;

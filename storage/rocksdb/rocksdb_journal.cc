@@ -72,6 +72,7 @@ RocksDbJournal::RocksDbJournal(RocksDbOptions options, JournalObserver* observer
       store_(std::move(store)),
       builder_(std::make_unique<BatchBuilder>()) {
   builder_->Target(store_->declarations(), store_->messages());
+  tables_ = store_->CountTables();
 }
 
 RocksDbJournal::~RocksDbJournal() = default;
@@ -135,6 +136,15 @@ absl::Status RocksDbJournal::RecoverMessages(const RecordSink& sink) {
 absl::Status RocksDbJournal::Append(const Batch& batch) {
   if (failed_.ok()) failed_ = Write(batch);
   return failed_;
+}
+
+// RocksDB makes and merges its tables by itself, so they are counted now and then.
+void RocksDbJournal::Maintain() {
+  constexpr std::chrono::seconds kCountEvery{1};
+  const auto now = std::chrono::steady_clock::now();
+  if (store_ == nullptr || now < count_tables_from_) return;
+  count_tables_from_ = now + kCountEvery;
+  tables_ = store_->CountTables();
 }
 
 absl::Status RocksDbJournal::Write(const Batch& batch) {

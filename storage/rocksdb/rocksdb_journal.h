@@ -9,11 +9,13 @@
 // no torn write behind in the log; a batch that took effect unnoticed may be repeated, see
 // LiveState.
 //
-// Thread safety: thread-compatible; the stop token may be asked to stop by any thread.
+// Thread safety: thread-compatible, but for Figures, which is thread-safe; the stop token may be asked to stop by any thread.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -55,6 +57,8 @@ class RocksDbJournal : public Journal {
   // Besides what Journal says: CANCELLED if the stop token ended the wait, INTERNAL if the batch
   // isn't the next one, INVALID_ARGUMENT if it can't be stored; all of them permanent.
   absl::Status Append(const Batch& batch) override;
+  void Maintain() override;
+  JournalFigures Figures() const override { return {.segments = tables_, .epoch = {}}; }
 
  private:
   RocksDbJournal(RocksDbOptions options, JournalObserver* observer, std::unique_ptr<Store> store);
@@ -74,6 +78,8 @@ class RocksDbJournal : public Journal {
   std::unique_ptr<Store> store_;  // null between attempts to reopen it
   std::unique_ptr<BatchBuilder> builder_;
   LsnSequence lsns_;
+  std::atomic<uint64_t> tables_{0};
+  std::chrono::steady_clock::time_point count_tables_from_{};
   absl::Status failed_;  // the first error of an Append, which ends the journal's life
 };
 

@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <filesystem>
+#include <string>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -179,6 +180,17 @@ absl::Status Store::OpenWatermark() {
 void Store::RaiseWatermark() {
   watermark_->Raise(
       {.sequence = db_->GetLatestSequenceNumber(), .manifest = manifest_.Refresh()});
+}
+
+uint64_t Store::CountTables() const {
+  uint64_t tables = 0;
+  for (int level = 0; level < db_->NumberLevels(messages_); ++level) {
+    std::string files;
+    if (db_->GetProperty(messages_, absl::StrCat("rocksdb.num-files-at-level", level), &files)) {
+      tables += std::stoull(files);
+    }
+  }
+  return tables;
 }
 
 absl::Status Store::Write(rocksdb::WriteBatch& batch) {

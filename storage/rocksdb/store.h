@@ -8,6 +8,7 @@
 #include <rocksdb/write_batch.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -44,6 +45,9 @@ class Store {
   // Writes durably, all or nothing. Errors as of Open; whether the batch took effect is open then,
   // until the store has been opened anew.
   absl::Status Write(rocksdb::WriteBatch& batch);
+
+  // Tables that hold messages now; what is in memory and in the log is in none.
+  uint64_t CountTables() const;
 
   // What RocksDB says, as our kinds of error; OK if it is OK. `doing` is "open", "write", ….
   absl::Status Explain(std::string_view doing, const rocksdb::Status& status) const;

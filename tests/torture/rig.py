@@ -23,7 +23,8 @@ STORE_MIB = 256
 WAL_MIB = 160
 SPILL_MIB = 512
 WAL = ["max_wal_size = 48MB", "min_wal_size = 32MB"]
-ARGUMENTS = ["--drain-timeout=5s", "--lease=2s", "--memory-limit=8MiB"]
+# The disks are to be found full by the store itself.
+ARGUMENTS = ["--drain-timeout=5s", "--lease=2s", "--memory-limit=8MiB", "--disk-free-limit=0"]
 
 
 def can_mount() -> str:

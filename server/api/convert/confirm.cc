@@ -37,6 +37,7 @@ void SetResult(const core::Confirmed& confirmed, v1::PublishResult* proto) {
 
 void CountConfirmed(const core::Confirmed& confirmed, runtime::Stats& stats) {
   const uint64_t messages = confirmed.last_sequence - confirmed.first_sequence + 1;
+  stats.messages_unconfirmed.Subtract(messages);
   switch (confirmed.outcome) {
     case core::Outcome::kAccepted: stats.messages_accepted.Add(messages); break;
     case core::Outcome::kDuplicate: stats.messages_duplicate.Add(messages); break;

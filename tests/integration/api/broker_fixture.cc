@@ -70,6 +70,7 @@ void BrokerFixture::Start(const runtime::LoopOptions& options, size_t max_messag
   server_ = *std::move(server);
   loop_ = std::make_unique<runtime::Loop>(server_->queue(), broker_, journal_, stats_, options);
   server_->Serve(*loop_);
+  vitals_.Serving([this](runtime::Mail mail) { loop_->Post(std::move(mail)); });
   thread_ = std::thread([this] { ended_ = loop_->Run(*server_); });
   stub_ = v1::BrokerService::NewStub(NewChannel());
 }
@@ -152,6 +153,13 @@ void BrokerFixture::Publish(const std::string& queue, int messages, const std::s
   for (const v1::PublishResult& result : response.results()) {
     ASSERT_EQ(result.outcome(), v1::OUTCOME_ACCEPTED) << result.ShortDebugString();
   }
+}
+
+core::Usage BrokerFixture::Usage() {
+  core::Usage usage;
+  EXPECT_TRUE(vitals_.Ask([&](const runtime::Insight& now) { usage = now.broker.usage(); },
+                          kPatience));
+  return usage;
 }
 
 ::testing::AssertionResult BrokerFixture::Eventually(const std::function<bool()>& condition) {

@@ -17,6 +17,7 @@
 #include "server/api/server.h"
 #include "server/core/broker.h"
 #include "server/runtime/loop.h"
+#include "server/runtime/vitals.h"
 #include "storage/journal.h"
 #include "tests/support/storage_under_test.h"
 #include "warren/v1/broker.grpc.pb.h"
@@ -90,6 +91,8 @@ class BrokerFixture : public ::testing::Test {
   // Persistent or not, through the default exchange, by the unary call.
   void Publish(const std::string& queue, int messages, const std::string& body = "hello");
 
+  // The core's sums, as they are between two completions.
+  core::Usage Usage();
   // Asks the broker again and again, until the condition holds or 20 s have gone.
   ::testing::AssertionResult Eventually(const std::function<bool()>& condition);
 
@@ -99,6 +102,7 @@ class BrokerFixture : public ::testing::Test {
   core::Broker broker_{{.seed = 1}};
   std::unique_ptr<api::Server> server_;
   std::unique_ptr<runtime::Loop> loop_;
+  runtime::Vitals vitals_;
 
  private:
   std::thread thread_;

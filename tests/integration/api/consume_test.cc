@@ -108,7 +108,7 @@ TEST_F(ConsumeTest, ConsumersThatVanishAtAnyPointLeaveNothingBehind) {
     context->TryCancel();
   }
   EXPECT_TRUE(Eventually([&] {
-    return stats_.usage.Get().consumers == 0 && stats_.usage.Get().unsettled_messages == 0;
+    return Usage().consumers == 0 && Usage().unsettled_messages == 0;
   }));
 }
 
@@ -150,9 +150,9 @@ TEST_F(ConsumeTest, AConsumerThatNeverReadsHoldsNoMoreThanItsPrefetch) {
     Publish("auto", 50, std::string(100'000, 'x'));
   }
   // 100 MB were published to "auto"; what the transport takes is a few flow-control windows.
-  EXPECT_TRUE(Eventually([&] { return stats_.usage.Get().unsettled_messages <= 20; }));
-  EXPECT_LT(stats_.usage.Get().delivered_total, 900u);
-  EXPECT_GT(stats_.usage.Get().ready_messages, 290u);
+  EXPECT_TRUE(Eventually([&] { return Usage().unsettled_messages <= 20; }));
+  EXPECT_LT(Usage().delivered_total, 900u);
+  EXPECT_GT(Usage().ready_messages, 290u);
   // Others are none the slower for it.
   DeclareQueue("other");
   Open<ConsumerStream> other = OpenConsumer("other");
@@ -169,7 +169,7 @@ TEST_F(ConsumeTest, AutoAckedMessagesAreGone) {
   Publish("q", 50);
   EXPECT_EQ(AwaitDeliveries(consumer, 50).size(), 50u);
   EXPECT_TRUE(Eventually([&] {
-    return stats_.usage.Get().unsettled_messages == 0 && stats_.usage.Get().ready_messages == 0;
+    return Usage().unsettled_messages == 0 && Usage().ready_messages == 0;
   }));
 }
 

@@ -87,7 +87,7 @@ TEST_F(HostileClientTest, RandomBytesNeverHurtTheBroker) {
     Send(methods[i % 4], {Bytes(bytes), Bytes(bytes)});
   }
   ExpectStillServing();
-  EXPECT_TRUE(Eventually([&] { return stats_.usage.Get().publishers == 0; }));
+  EXPECT_TRUE(Eventually([&] { return Usage().publishers == 0; }));
 }
 
 TEST_F(HostileClientTest, PublishStreamsMustOpenFirstAndOnce) {
@@ -139,7 +139,7 @@ TEST_F(HostileClientTest, ConsumersMustSubscribeFirstAndOnce) {
   EXPECT_EQ(ReasonOf(SendMessage("Consume", {&subscribe, &prefetch})), "PREFETCH_INVALID");
   EXPECT_EQ(ReasonOf(SendMessage("Consume", {&subscribe, &no_outcome})), "SETTLEMENT_INVALID");
   EXPECT_EQ(SendMessage("Consume", {&missing}).error_code(), grpc::StatusCode::NOT_FOUND);
-  EXPECT_TRUE(Eventually([&] { return stats_.usage.Get().consumers == 0; }));
+  EXPECT_TRUE(Eventually([&] { return Usage().consumers == 0; }));
   ExpectStillServing();
 }
 

@@ -45,7 +45,7 @@ TEST_F(PublishTest, EachMessageOfAStreamIsConfirmedAndAHalfClosedOneEndsWithOk) 
   EXPECT_FALSE(publisher->Read(&response));
   const grpc::Status status = publisher->Finish();
   EXPECT_TRUE(status.ok()) << status.error_message();
-  EXPECT_TRUE(Eventually([&] { return stats_.usage.Get().publishers == 0; }));
+  EXPECT_TRUE(Eventually([&] { return Usage().publishers == 0; }));
 }
 
 TEST_F(PublishTest, ABadEntryOfABatchFailsAlone) {
@@ -118,7 +118,7 @@ TEST_F(PublishTest, ClientsThatVanishAtAnyPointLeaveNothingBehind) {
     for (int b = 0; b < i % 5; ++b) publisher->Write(Batch(1 + b * 10, 10, "q", true));
     publisher.context->TryCancel();
   }
-  EXPECT_TRUE(Eventually([&] { return stats_.usage.Get().publishers == 0; }));
+  EXPECT_TRUE(Eventually([&] { return Usage().publishers == 0; }));
   EXPECT_TRUE(Stop().ok());
 }
 
@@ -191,7 +191,7 @@ TEST_F(PublishTest, AHeldCallWhoseDeadlinePassesIsNeverApplied) {
   ASSERT_TRUE(stub().PurgeQueue(Context().get(), purge, &purged).ok());
   EXPECT_EQ(purged.message_count(), 11u);
   Publish("q", 1);
-  EXPECT_TRUE(Eventually([&] { return stats_.usage.Get().ready_messages == 1; }));
+  EXPECT_TRUE(Eventually([&] { return Usage().ready_messages == 1; }));
 }
 
 TEST_F(PublishTest, AFailingJournalEndsTheBrokerAndReleasesNothing) {

@@ -88,6 +88,10 @@ TEST(FlowControl, TheMostUrgentReasonCounts) {
   const core::Usage full{.memory_bytes = 9000, .pending_records = 101};
   flow.Update(0, full);
   EXPECT_EQ(flow.reason(), HoldReason::kMemory);
+  flow.SetDiskLow("the disk of /data has 7 bytes left");
+  flow.Update(0, full);
+  EXPECT_EQ(flow.announced().reason, HoldReason::kDisk);
+  EXPECT_EQ(flow.announced().message, "the disk of /data has 7 bytes left");
   flow.SetStalled("no space left on device");
   flow.Update(0, full);
   EXPECT_EQ(flow.announced().reason, HoldReason::kStorage);
@@ -104,6 +108,10 @@ TEST(FlowControl, TransactionsThatSettleWaitForTheJournalAlone) {
   FlowControl flow(kLimits);
   flow.Update(0, {.memory_bytes = 9000});
   EXPECT_TRUE(flow.held() && !flow.holds_settling());
+  flow.SetDiskLow("the disk of /data has 7 bytes left");
+  flow.Update(0, {});
+  EXPECT_TRUE(flow.held() && !flow.holds_settling()) << "settling makes room";
+  flow.ClearDiskLow();
   flow.Update(0, Pending(101));
   EXPECT_TRUE(flow.holds_settling());
   flow.SetStalled("no space left on device");
@@ -114,9 +122,36 @@ TEST(FlowControl, TransactionsThatSettleWaitForTheJournalAlone) {
   EXPECT_TRUE(flow.held() && !flow.holds_settling());
 }
 
+TEST(FlowControl, TheTimeThatPublishersAreHeldAddsUp) {
+  FlowControl flow(kLimits);
+  EXPECT_EQ(flow.held_ms(1'000), 0);
+  flow.Update(1'000, {.memory_bytes = 9000});
+  EXPECT_EQ(flow.held_ms(1'200), 200) << "while it lasts";
+  flow.SetStalled("no space left on device");
+  flow.Update(1'300, {.memory_bytes = 9000});  // for another reason, without a pause
+  flow.ClearStalled();
+  flow.Update(1'500, {});
+  EXPECT_EQ(flow.held_ms(9'000), 500);
+  flow.Update(10'000, {.memory_bytes = 9000});
+  EXPECT_EQ(flow.held_ms(10'100), 600);
+}
+
+TEST(FlowControl, StorageTroubleIsToldWhateverElseHoldsPublishers) {
+  FlowControl flow(kLimits);
+  EXPECT_EQ(flow.StorageTrouble(), "");
+  flow.SetShuttingDown();
+  flow.SetOwned(false);
+  flow.Update(0, {});
+  EXPECT_EQ(flow.reason(), HoldReason::kShuttingDown);
+  EXPECT_NE(flow.StorageTrouble().find("lease"), std::string::npos);
+  flow.SetStalled("the server is gone");
+  EXPECT_EQ(flow.StorageTrouble(), "the server is gone");
+}
+
 TEST(FlowControl, ReasonsHaveTheNamesOfTheApi) {
   EXPECT_EQ(HoldReasonName(HoldReason::kJournalBusy), "JOURNAL_BUSY");
   EXPECT_EQ(HoldReasonName(HoldReason::kMemory), "MEMORY");
+  EXPECT_EQ(HoldReasonName(HoldReason::kDisk), "DISK");
   EXPECT_EQ(HoldReasonName(HoldReason::kStorage), "STORAGE");
   EXPECT_EQ(HoldReasonName(HoldReason::kShuttingDown), "SHUTTING_DOWN");
 }

@@ -38,7 +38,7 @@ class Blocked:
     """Why the broker takes no more messages for now.
 
     Attributes:
-        reason: JOURNAL_BUSY, MEMORY, STORAGE or SHUTTING_DOWN.
+        reason: JOURNAL_BUSY, MEMORY, DISK, STORAGE or SHUTTING_DOWN.
         message: for people.
 
     """
