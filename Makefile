@@ -75,6 +75,12 @@ fuzz: $(BUILD)-fuzz/build.ninja ## Feed hostile bytes to all that reads them, fo
 bench-recovery: build test-tools ## Measure the start on an empty store and after a crash with 1,000,000 messages in it; STORAGE=….
 	@WARREN_BINARY=$(abspath $(BUILD))/bin/warren $(VENV)/bin/python tests/bench/recovery.py $(MESSAGES) $(BYTES)
 
+.PHONY: pictures
+pictures: build test-tools ## Draw the dashboards from real data into docs/pictures (three minutes).
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check 'matplotlib>=3.8,<4'
+	@PYTHONPATH=tests/support:tests/monitoring WARREN_BINARY=$(abspath $(BUILD))/bin/warren \
+	  $(VENV)/bin/python tests/monitoring/pictures.py $(ARGS)
+
 .PHONY: compare
 compare: dependencies compare-dependencies ## Measure Warren, RabbitMQ and others under the same load (20 minutes); REPEATS=…, ARGS="--seconds 5 …".
 	@CMAKE_CXX_COMPILER_LAUNCHER=$$(command -v ccache || true) \

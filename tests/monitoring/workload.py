@@ -56,8 +56,14 @@ class Workload:
                     publisher.flush(30)
 
     def _transact(self, connection: warren.Connection) -> None:
-        """Transactions, of which all but the first fail: the queue is full."""
+        """Transactions, of which a few fail: their queue is full."""
+        round_ = 0
         while not self._stop.wait(self._pause_s * 5):
+            round_ += 1
+            if round_ % 20 != 0:
+                with connection.transaction() as transaction:
+                    transaction.publish("", "events", b"by a transaction", persistent=False)
+                continue
             try:
                 with connection.transaction() as transaction:
                     transaction.publish("", "short", b"full")
@@ -84,8 +90,7 @@ class Workload:
 
     def _get(self, connection: warren.Connection) -> None:
         while not self._stop.wait(self._pause_s * 5):
-            for delivery in connection.get("dead", max_messages=5, lease=30):
-                connection.ack(delivery)
+            connection.ack(*connection.get("dead", max_messages=20, lease=30))
 
     def _run(self, work) -> None:  # type: ignore[no-untyped-def]
         try:
