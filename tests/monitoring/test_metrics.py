@@ -170,7 +170,6 @@ def test_counters_never_shrink_when_their_queue_goes(broker: WarrenProcess) -> N
 
 
 class TestManyQueues:
-    STORAGES = ["memory"]
     QUEUES = 10_000
 
     @pytest.fixture(scope="class")
