@@ -17,6 +17,8 @@ from typing import Any, Optional
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 EXAMPLE_TARGET = "127.0.0.1:7172"
 LISTENS = re.compile(r'msg="Listening on" address=(\S+)')
+# It listens before it answers anything but 503.
+READY = 'msg="Server is ready to receive web requests."'
 START_TIMEOUT_S = 30.0
 
 
@@ -41,7 +43,7 @@ class PrometheusServer:
         self._directory = directory
         self._target = target
         self._output: list[str] = []
-        self._listens = threading.Event()
+        self._ready = threading.Event()
         self._process: Optional[subprocess.Popen[str]] = None
 
     def query(self, expression: str) -> list[tuple[dict[str, str], float]]:
@@ -101,7 +103,8 @@ class PrometheusServer:
             found = LISTENS.search(line)
             if found:
                 self.address = found[1]
-                self._listens.set()
+            if READY in line:
+                self._ready.set()
         process.stdout.close()
 
     def __enter__(self) -> PrometheusServer:
@@ -116,10 +119,10 @@ class PrometheusServer:
         self._reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
         self._reader.start()
         deadline = time.monotonic() + START_TIMEOUT_S
-        while not self._listens.wait(0.02):
+        while not self._ready.wait(0.02):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self._end()
-                raise RuntimeError("Prometheus does not listen\n" + "".join(self._output))
+                raise RuntimeError("Prometheus does not get ready\n" + "".join(self._output))
         return self
 
     def __exit__(self, *_: object) -> None:
