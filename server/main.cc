@@ -128,7 +128,7 @@ int Serve(const warren::config::Config& config) {
   if (!recovered.ok()) return Fail("can't recover from the store", recovered);
 
   auto server = warren::api::Server::Listen(
-      {.address = config.listen, .max_message_bytes = config.max_message_bytes});
+      {.address = config.listen, .max_message_bytes = config.limits.max_message_bytes});
   if (!server.ok()) return Fail("can't listen", server.status());
   if (monitor != nullptr) monitor->SetGrpcAddress((*server)->address());
 
@@ -168,7 +168,7 @@ int main(int argc, char** argv) {
   std::variant<warren::config::Config, int> parsed = warren::config::ParseConfig(argc, argv);
   if (const int* exit_code = std::get_if<int>(&parsed)) return *exit_code;
   const auto& config = std::get<warren::config::Config>(parsed);
-  warren::runtime::StartLog(config.log_level, isatty(STDERR_FILENO) == 0);
+  warren::runtime::StartLog(config.log.levels, config.log.form);
   warren::api::RouteLibraryLogs();
   Log(LogLevel::kInfo, "starting",
       {{"version", warren::config::kVersion},

@@ -15,12 +15,14 @@ void RouteLibraryLogs() {
     const auto level = args->severity == GPR_LOG_SEVERITY_DEBUG ? runtime::LogLevel::kDebug
                        : args->severity == GPR_LOG_SEVERITY_INFO ? runtime::LogLevel::kInfo
                                                                  : runtime::LogLevel::kWarning;
-    runtime::Log(level, "gRPC says", {{"text", std::string(args->message)}});
+    runtime::Log(runtime::LogCategory::kLibrary, level, "gRPC says",
+                 {{"text", std::string(args->message)}});
   });
   // Malformed frames, which the client is told of. It must not be able to fill the log.
   google::protobuf::SetLogHandler([](google::protobuf::LogLevel, const char*, int,
                                      const std::string& text) {
-    runtime::Log(runtime::LogLevel::kDebug, "protobuf says", {{"text", text}});
+    runtime::Log(runtime::LogCategory::kLibrary, runtime::LogLevel::kDebug, "protobuf says",
+                 {{"text", text}});
   });
 }
 

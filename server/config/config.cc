@@ -1,49 +1,33 @@
 #include "server/config/config.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 #include <map>
+#include <optional>
 #include <string_view>
 #include <system_error>
 
+#include "server/config/file.h"
 #include "server/config/memory.h"
+#include "server/config/options.h"
 #include "server/config/version.h"
+
+extern char** environ;
 
 namespace warren::config {
 namespace {
 
-constexpr uint64_t kMaxMessageBytesLimit = uint64_t{512} << 20;
-constexpr size_t kMaxNameBytes = 255;
-constexpr int64_t kShortestLeaseMs = 1'000;
-constexpr int64_t kLongestLeaseMs = 3'600'000;
+constexpr int kUsageError = 2;
 
-// HOST:PORT, where HOST may be an IPv6 address in brackets.
-std::string CheckAddress(const std::string& address) {
-  const size_t colon = address.rfind(':');
-  if (colon == std::string::npos || colon == 0) {
-    return "\"" + address + "\" is not HOST:PORT, such as 127.0.0.1:7171 or [::]:7171";
-  }
-  const std::string port = address.substr(colon + 1);
-  const bool digits = !port.empty() && port.size() <= 5 &&
-                      port.find_first_not_of("0123456789") == std::string::npos;
-  if (!digits || std::stoi(port) > 65'535) {
-    return "\"" + address + "\": the port must be 0 (any free one) to 65535";
-  }
-  return "";
-}
-
-std::string CheckVirtualHost(const std::string& name) {
-  if (!name.empty() && name.size() <= kMaxNameBytes) return "";
-  return "a virtual host's name has 1 to 255 bytes";
-}
-
-std::string CheckLogLevel(const std::string& name) {
-  runtime::LogLevel level;
-  return runtime::ParseLogLevel(name, level)
-             ? ""
-             : "\"" + name + "\" is none of debug, info, warning, error";
-}
+// What one of the places says about an option.
+struct Setting {
+  std::string where;  // for errors: --listen, WARREN_SERVER_LISTEN, warren.yaml:3: server.listen
+  std::vector<std::string> values;
+};
+using Settings = std::map<std::string, Setting>;  // by "section.key"
 
 std::string SpillDirectory(const std::string& storage) {
   constexpr std::string_view kEmbedded = "rocksdb:";
@@ -52,129 +36,237 @@ std::string SpillDirectory(const std::string& storage) {
   return std::filesystem::temp_directory_path(unknown).string();
 }
 
-// As milliseconds; a number needs its unit.
-CLI::Validator Time() {
-  const std::map<std::string, int64_t> units = {{"ms", 1}, {"s", 1'000}, {"m", 60'000}};
-  return CLI::AsNumberWithUnit(
-             units,
-             CLI::AsNumberWithUnit::Options(CLI::AsNumberWithUnit::UNIT_REQUIRED |
-                                            CLI::AsNumberWithUnit::CASE_SENSITIVE),
-             "TIME")
-      .description("");
+std::string Suggestion(const std::string& nearest) {
+  return nearest.empty() ? "; --help lists all" : "; is " + nearest + " meant?";
 }
 
-void AddStorageOptions(CLI::App& app, Config& config) {
-  app.add_option("--storage", config.storage,
-                 "What confirmed messages are kept in: rocksdb:PATH (a directory, survives a "
-                 "crash), postgres://USER@HOST/DATABASE (PostgreSQL 13 or newer; further "
-                 "parameters as libpq takes them) or memory: (gone when the process ends)")
-      ->envname("WARREN_STORAGE")
-      ->type_name("URL");
-  app.add_option("--storage-password-file", config.storage_password_file,
-                 "A file with the database's password. It is read anew for each connection, so "
-                 "that the password can be changed while the broker runs")
-      ->envname("WARREN_STORAGE_PASSWORD_FILE")
-      ->type_name("PATH")
-      ->default_str("");
-  app.add_option("--lease", config.lease_ms,
-                 "How long a broker that can't reach PostgreSQL stays the database's owner; ms, s "
-                 "or m, 1s to 60m. Then another broker may take over. Shorter means a quicker "
-                 "fail-over, and that a shorter hiccup of network or database causes one")
-      ->envname("WARREN_LEASE")
-      ->type_name("TIME")
-      ->transform(Time())
-      ->check(CLI::Range(kShortestLeaseMs, kLongestLeaseMs).description(""))
-      ->default_str("10s");
+template <typename NameOf>
+std::vector<std::string> NamesOf(NameOf name_of) {
+  std::vector<std::string> names;
+  for (const Option& option : Options()) names.push_back(name_of(option));
+  return names;
 }
 
-void AddOptions(CLI::App& app, Config& config, std::string& log_level) {
-  app.add_option("--listen", config.listen,
-                 "Address of the gRPC API; port 0 takes any free one")
-      ->envname("WARREN_LISTEN")
-      ->type_name("HOST:PORT")
-      ->check(CLI::Validator(CheckAddress, ""));
-  app.add_option("--http", config.http,
-                 "Address of /metrics for Prometheus; empty: none is served")
-      ->envname("WARREN_HTTP")
-      ->type_name("HOST:PORT")
-      ->check(CLI::Validator(
-          [](const std::string& a) { return a.empty() ? std::string() : CheckAddress(a); }, ""));
-  AddStorageOptions(app, config);
-  app.add_option("--memory-limit", config.memory_limit,
-                 "Bytes of memory for queued messages; K, M, G or KiB, MiB, GiB (all powers of "
-                 "1024). Above half of it the contents of messages that aren't needed soon are "
-                 "paged out to --spill-dir; at all of it publishers are held until consumers "
-                 "catch up. The default is 60 % of the machine's or container's memory. Set too "
-                 "high, the system may kill the broker")
-      ->envname("WARREN_MEMORY_LIMIT")
-      ->type_name("SIZE")
-      ->transform(CLI::AsSizeValue(false).description(""))
-      ->check(CLI::PositiveNumber.description(""))
-      ->default_str("60 %");
-  app.add_option("--spill-dir", config.spill_directory,
-                 "Directory on a disk, not in memory, for contents that are paged out. Nothing in "
-                 "it outlives the process. The default is the directory of the RocksDB store, or "
-                 "else the one for temporary files ($TMPDIR, /tmp)")
-      ->envname("WARREN_SPILL_DIR")
-      ->type_name("PATH")
-      ->default_str("");
-  app.add_option("--disk-free-limit", config.disk_free_limit,
-                 "Room on the disks of the RocksDB store and of --spill-dir below which publishers "
-                 "are held until there is more; K, M, G or KiB, MiB, GiB. 0 turns it off: the "
-                 "store then finds the disk full by itself, and sits that out")
-      ->envname("WARREN_DISK_FREE_LIMIT")
-      ->type_name("SIZE")
-      ->transform(CLI::AsSizeValue(false).description(""))
-      ->default_str("64MiB");
-  app.add_option("--max-message-bytes", config.max_message_bytes,
-                 "Largest body of a message, up to 512 MiB; larger ones are refused")
-      ->envname("WARREN_MAX_MESSAGE_BYTES")
-      ->type_name("SIZE")
-      ->transform(CLI::AsSizeValue(false).description(""))
-      ->check(CLI::Range(uint64_t{1}, kMaxMessageBytesLimit).description(""))
-      ->default_str("16MiB");
-  app.add_option("--virtual-host", config.virtual_hosts,
-                 "A virtual host to create at start beside \"/\"; may be repeated")
-      ->envname("WARREN_VIRTUAL_HOST")
-      ->type_name("NAME")
-      ->allow_extra_args(false)
-      ->check(CLI::Validator(CheckVirtualHost, ""));
-  app.add_option("--drain-timeout", config.drain_timeout_ms,
-                 "How long a stopping broker waits for consumers to settle what they have; ms, s "
-                 "or m. What is unsettled then is delivered again after the next "
-                 "start")
-      ->envname("WARREN_DRAIN_TIMEOUT")
-      ->type_name("TIME")
-      ->transform(Time())
-      ->check(CLI::NonNegativeNumber.description(""))
-      ->default_str("10s");
-  app.add_option("--log-level", log_level, "debug, info, warning or error; logs go to standard error")
-      ->envname("WARREN_LOG_LEVEL")
-      ->type_name("LEVEL")
-      ->check(CLI::Validator(CheckLogLevel, ""));
+// What the command line says.
+class CommandLine {
+ public:
+  CommandLine() : app_("", "warren") {
+    app_.set_help_flag();
+    app_.allow_extras();
+    app_.add_flag("--help,-h", help_);
+    app_.add_flag("--help-markdown", help_markdown_);  // for docs/configuration.md
+    app_.add_flag("--version", version_);
+    app_.add_flag("--validate", validate_);
+    app_.add_option("--config", file_)->allow_extra_args(false)->take_last();
+    for (const Option& option : Options()) {
+      const std::string flag = "--" + std::string(option.flag);
+      std::vector<std::string>& values = values_[option.Name()];
+      CLI::Option* added = option.type.empty()
+                               ? app_.add_flag(flag, values)
+                               : app_.add_option(flag, values)->allow_extra_args(false);
+      if (!option.repeated) added->take_last();
+    }
+  }
+
+  // What is wrong, if anything is.
+  Mistake Parse(int argc, const char* const* argv) {
+    try {
+      app_.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+      return error.what();
+    }
+    for (const std::string& word : app_.remaining()) {
+      std::vector<std::string> names = NamesOf([](const Option& o) { return "--" + std::string(o.flag); });
+      names.insert(names.end(), {"--config", "--validate", "--help", "--version"});
+      return "unknown argument \"" + word + "\"" +
+             Suggestion(Nearest(word.substr(0, word.find('=')), names));
+    }
+    return std::nullopt;
+  }
+
+  // Help or the version, if that is what was asked for.
+  std::optional<std::string> Printed() const {
+    if (help_) return HelpText();
+    if (help_markdown_) return HelpMarkdown();
+    if (version_) return "warren " + std::string(kVersion) + "\n";
+    return std::nullopt;
+  }
+
+  bool validate() const { return validate_; }
+  const std::string& file() const { return file_; }
+
+  void AddTo(Settings& settings) const {
+    for (const Option& option : Options()) {
+      const auto& values = values_.at(option.Name());
+      if (values.empty()) continue;
+      settings.try_emplace(option.Name(), Setting{"--" + std::string(option.flag), values});
+    }
+  }
+
+ private:
+  CLI::App app_;
+  bool help_ = false;
+  bool help_markdown_ = false;
+  bool version_ = false;
+  bool validate_ = false;
+  std::string file_;
+  std::map<std::string, std::vector<std::string>> values_;
+};
+
+std::vector<std::string> SplitAtCommas(std::string_view text) {
+  std::vector<std::string> parts;
+  while (true) {
+    const size_t comma = text.find(',');
+    parts.emplace_back(text.substr(0, comma));
+    if (comma == std::string_view::npos) return parts;
+    text.remove_prefix(comma + 1);
+  }
+}
+
+void AddEnvironment(Settings& settings) {
+  for (const Option& option : Options()) {
+    const std::string variable = option.Variable();
+    const char* value = std::getenv(variable.c_str());
+    if (value == nullptr) continue;
+    Setting setting{variable, {value}};
+    if (option.repeated) setting.values = SplitAtCommas(value);
+    settings.try_emplace(option.Name(), std::move(setting));
+  }
+}
+
+// Variables that look like ours and aren't. Those that Kubernetes makes for a service called
+// warren-… (WARREN_TLS_SERVICE_HOST, WARREN_TLS_PORT…) look the same and mean nothing.
+Mistake UnknownVariable() {
+  const std::vector<std::string> known = NamesOf([](const Option& o) { return o.Variable(); });
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view text(*entry);
+    const std::string name(text.substr(0, text.find('=')));
+    const bool ours = std::any_of(Options().begin(), Options().end(), [&](const Option& o) {
+      const std::string variable = o.Variable();
+      return name.starts_with(variable.substr(0, variable.size() - o.key.size()));
+    });
+    const bool of_a_service = name.find("_SERVICE_") != std::string::npos ||
+                              name.find("_PORT") != std::string::npos;
+    if (!ours || of_a_service || std::find(known.begin(), known.end(), name) != known.end()) continue;
+    return "unknown environment variable " + name + Suggestion(Nearest(name, known));
+  }
+  return std::nullopt;
+}
+
+// What is wrong in the file, if anything is.
+Mistake AddFile(const std::string& path, Settings& settings) {
+  auto found = ReadConfigFile(path);
+  if (!found.ok()) return std::string(found.status().message());
+  const std::vector<std::string> known = NamesOf([](const Option& o) { return o.Name(); });
+  for (auto& [name, value] : *found) {
+    const std::string where = path + ":" + std::to_string(value.line) + ": ";
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      return where + "unknown option " + name + Suggestion(Nearest(name, known));
+    }
+    settings.try_emplace(name, Setting{where + name, std::move(value.values)});
+  }
+  return std::nullopt;
+}
+
+// The mistakes, one a line.
+std::vector<std::string> Apply(const Settings& settings, Config& config) {
+  std::vector<std::string> mistakes;
+  for (const Option& option : Options()) {
+    const auto setting = settings.find(option.Name());
+    if (setting == settings.end()) continue;
+    const auto& [where, values] = setting->second;
+    if (values.size() > 1 && !option.repeated) {
+      mistakes.push_back(where + " takes one value, not a list");
+      continue;
+    }
+    for (const std::string& value : values) {
+      if (Mistake mistake = option.set(config, value)) mistakes.push_back(where + ": " + *mistake);
+    }
+  }
+  return mistakes;
+}
+
+// What single options can't tell.
+void CheckTogether(const Config& config, std::vector<std::string>& mistakes) {
+  if (config.tls.certificate.empty() != config.tls.key.empty()) {
+    mistakes.emplace_back("tls.certificate and tls.key go together; one of them is missing");
+  }
+  if (config.tls.certificate.empty() && !config.tls.client_ca.empty()) {
+    mistakes.emplace_back("tls.client_ca needs tls.certificate and tls.key");
+  }
+  if (config.tls.client_ca.empty() &&
+      config.tls.client_certificates == ClientCertificates::kRequired) {
+    mistakes.emplace_back("tls.client_certificates is required, but tls.client_ca is missing");
+  }
+  if (config.auth.users.empty() && !config.auth.token_keys.empty()) {
+    mistakes.emplace_back("auth.token_keys needs auth.users, which says what a token's user may do");
+  }
+  if (IsLoopback(config.listen) || config.auth.insecure) return;
+  if (config.auth.users.empty()) {
+    mistakes.push_back("server.listen is " + config.listen +
+                       ", which others reach, and there are no users: set auth.users, or listen on "
+                       "127.0.0.1, or say --insecure");
+  }
+  if (config.tls.certificate.empty()) {
+    mistakes.push_back("server.listen is " + config.listen +
+                       ", which others reach, without TLS: set tls.certificate and tls.key, or "
+                       "listen on 127.0.0.1, or say --insecure");
+  }
+}
+
+std::variant<Config, int> Fail(const std::vector<std::string>& mistakes) {
+  for (const std::string& mistake : mistakes) std::cerr << "warren: " << mistake << "\n";
+  return kUsageError;
+}
+
+// The configuration, or what is wrong with it.
+std::variant<Config, std::vector<std::string>> Load(const CommandLine& command_line) {
+  using Mistakes = std::vector<std::string>;
+  Config config;
+  config.validate = command_line.validate();
+  config.file = command_line.file();
+  const char* file = std::getenv("WARREN_CONFIG");
+  if (config.file.empty() && file != nullptr) config.file = file;
+
+  Settings settings;  // whoever comes first counts
+  command_line.AddTo(settings);
+  AddEnvironment(settings);
+  if (Mistake mistake = UnknownVariable()) return Mistakes{*mistake};
+  if (!config.file.empty()) {
+    if (Mistake mistake = AddFile(config.file, settings)) return Mistakes{*mistake};
+  }
+  Mistakes mistakes = Apply(settings, config);
+  if (mistakes.empty()) CheckTogether(config, mistakes);
+  if (!mistakes.empty()) return mistakes;
+  if (config.spill_directory.empty()) config.spill_directory = SpillDirectory(config.storage);
+  if (config.memory_limit == 0) config.memory_limit = AvailableMemory() / 10 * 6;
+  return config;
 }
 
 }  // namespace
 
 std::variant<Config, int> ParseConfig(int argc, const char* const* argv) {
-  constexpr int kUsageError = 2;
-  Config config;
-  std::string log_level = "info";
-  CLI::App app("Warren, a message broker: RabbitMQ's model behind gRPC", "warren");
-  app.set_version_flag("--version", std::string("warren ") + kVersion);
-  app.option_defaults()->always_capture_default();
-  app.get_formatter()->column_width(34);
-  app.footer("A flag counts over its environment variable, which counts over the default.");
-  try {
-    AddOptions(app, config, log_level);
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kUsageError;
+  CommandLine command_line;
+  if (Mistake mistake = command_line.Parse(argc, argv)) return Fail({*mistake});
+  if (const auto text = command_line.Printed()) {
+    std::cout << *text;
+    return 0;
   }
-  runtime::ParseLogLevel(log_level, config.log_level);
-  if (config.spill_directory.empty()) config.spill_directory = SpillDirectory(config.storage);
-  if (config.memory_limit == 0) config.memory_limit = AvailableMemory() / 10 * 6;
-  return config;
+  auto loaded = Load(command_line);
+  if (auto* mistakes = std::get_if<std::vector<std::string>>(&loaded)) return Fail(*mistakes);
+  return std::get<Config>(std::move(loaded));
+}
+
+absl::StatusOr<Config> ReloadConfig(int argc, const char* const* argv) {
+  CommandLine command_line;
+  if (Mistake mistake = command_line.Parse(argc, argv)) {
+    return absl::InvalidArgumentError(*mistake);
+  }
+  auto loaded = Load(command_line);
+  if (auto* mistakes = std::get_if<std::vector<std::string>>(&loaded)) {
+    return absl::InvalidArgumentError(mistakes->front());
+  }
+  return std::get<Config>(std::move(loaded));
 }
 
 }  // namespace warren::config

@@ -1,5 +1,7 @@
-// The broker's configuration: flags, then the environment (WARREN_…), then defaults.
-// Pure but for what ParseConfig prints; call it from main.
+// The broker's configuration: a flag counts over an environment variable (WARREN_SECTION_KEY),
+// that over the file (--config, YAML), that over the default. options.h has the table of all.
+//
+// Call it from main. Thread-compatible.
 #pragma once
 
 #include <cstddef>
@@ -8,27 +10,70 @@
 #include <variant>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "server/runtime/log.h"
 
 namespace warren::config {
 
+// Whether a client has to show a certificate of tls.client_ca.
+enum class ClientCertificates { kNone, kOptional, kRequired };
+
+struct TlsConfig {
+  std::string certificate;  // PEM file; "": no TLS
+  std::string key;
+  std::string client_ca;
+  ClientCertificates client_certificates = ClientCertificates::kOptional;
+};
+
+struct AuthConfig {
+  std::string users;       // YAML file; "": no users, everybody may do everything
+  std::string token_keys;  // JWKS file; "": no tokens
+  std::string token_audience = "warren";
+  std::string token_issuer;  // "": any
+  std::string token_user = "sub";
+  bool insecure = false;
+};
+
+struct LimitsConfig {
+  uint64_t max_message_bytes = uint64_t{16} << 20;
+  uint64_t max_headers = 256;     // of a message, nested ones included
+  uint64_t max_queues = 100'000;  // in all virtual hosts
+  uint64_t max_calls = 10'000;    // of a connection at a time
+};
+
+struct LogConfig {
+  runtime::LogLevels levels;
+  runtime::LogForm form = runtime::LogForm::kAutomatic;
+};
+
 struct Config {
+  std::string file;  // "": none
+  bool validate = false;
+
   std::string listen = "127.0.0.1:7171";
   std::string http = "127.0.0.1:7172";  // "": no HTTP port
+  std::vector<std::string> virtual_hosts;
+  int64_t drain_timeout_ms = 10'000;
+
   std::string storage = "rocksdb:./data";
   std::string storage_password_file;
   int64_t lease_ms = 10'000;  // PostgreSQL
+
   uint64_t memory_limit = 0;  // bytes of queued messages
   std::string spill_directory;
   uint64_t disk_free_limit = uint64_t{64} << 20;  // bytes; 0: none
-  uint64_t max_message_bytes = uint64_t{16} << 20;
-  std::vector<std::string> virtual_hosts;
-  int64_t drain_timeout_ms = 10'000;
-  runtime::LogLevel log_level = runtime::LogLevel::kInfo;
+
+  LimitsConfig limits;
+  TlsConfig tls;
+  AuthConfig auth;
+  LogConfig log;
 };
 
-// The configuration, or the status to exit with: help or the version was printed (0), or a mistake
-// and its remedy, to standard error (2).
+// The configuration, or the status to exit with: help or the version was printed (0), or mistakes
+// and their remedies, to standard error (2).
 std::variant<Config, int> ParseConfig(int argc, const char* const* argv);
+
+// The same once more, with the file as it is now. INVALID_ARGUMENT says the first mistake in it.
+absl::StatusOr<Config> ReloadConfig(int argc, const char* const* argv);
 
 }  // namespace warren::config

@@ -4,13 +4,24 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
 #include <cstdio>
 #include <memory>
 
 namespace warren::runtime {
 namespace {
 
+constexpr std::array<std::string_view, kLogCategories> kCategoryNames = {"broker", "storage", "api",
+                                                                         "auth", "library"};
+
 bool json_lines = false;  // set by StartLog, before other threads log
+
+// By category.
+std::array<std::atomic<LogLevel>, kLogCategories> levels_now = {
+    LogLevel::kInfo, LogLevel::kInfo, LogLevel::kInfo, LogLevel::kInfo, LogLevel::kInfo};
 
 spdlog::level::level_enum SpdlogLevel(LogLevel level) {
   switch (level) {
@@ -51,6 +62,24 @@ bool ParseLogLevel(std::string_view name, LogLevel& level) {
   return true;
 }
 
+bool ParseLogCategory(std::string_view name, LogCategory& category) {
+  for (size_t i = 0; i < kLogCategories; ++i) {
+    if (kCategoryNames[i] != name) continue;
+    category = static_cast<LogCategory>(i);
+    return true;
+  }
+  return false;
+}
+
+std::string LogCategoryNames() {
+  std::string names;
+  for (const std::string_view name : kCategoryNames) {
+    names += names.empty() ? "" : ", ";
+    names += name;
+  }
+  return names;
+}
+
 std::string FormatLogLine(std::string_view message, LogFields fields, bool json) {
   std::string line;
   if (json) {
@@ -74,24 +103,37 @@ std::string FormatLogLine(std::string_view message, LogFields fields, bool json)
   return line;
 }
 
-void StartLog(LogLevel level, bool json) {
-  json_lines = json;
+void SetLogLevels(const LogLevels& levels) {
+  for (size_t i = 0; i < kLogCategories; ++i) {
+    levels_now[i].store(levels.Of(static_cast<LogCategory>(i)), std::memory_order_relaxed);
+  }
+}
+
+void StartLog(const LogLevels& levels, LogForm form) {
+  json_lines = form == LogForm::kAutomatic ? isatty(STDERR_FILENO) == 0 : form == LogForm::kJson;
+  SetLogLevels(levels);
   spdlog::drop("warren");
   const std::shared_ptr<spdlog::logger> logger =
-      json ? spdlog::stderr_logger_mt("warren") : spdlog::stderr_color_mt("warren");
-  logger->set_pattern(json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l",%v})"
-                           : "%Y-%m-%d %H:%M:%S.%e %^%l%$ %v");
-  logger->set_level(SpdlogLevel(level));
+      json_lines ? spdlog::stderr_logger_mt("warren") : spdlog::stderr_color_mt("warren");
+  logger->set_pattern(json_lines ? R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l",%v})"
+                                 : "%Y-%m-%d %H:%M:%S.%e %^%l%$ %v");
+  logger->set_level(spdlog::level::debug);  // Log has decided by then
   logger->flush_on(spdlog::level::debug);
   spdlog::set_default_logger(logger);
 }
 
-void Log(LogLevel level, std::string_view message, LogFields fields) {
-  spdlog::logger& logger = *spdlog::default_logger_raw();
-  const spdlog::level::level_enum spdlog_level = SpdlogLevel(level);
-  if (!logger.should_log(spdlog_level)) return;
-  const std::string line = FormatLogLine(message, fields, json_lines);
-  logger.log(spdlog_level, spdlog::string_view_t(line.data(), line.size()));
+void Log(LogCategory category, LogLevel level, std::string_view message, LogFields fields) {
+  const auto index = static_cast<size_t>(category);
+  if (level < levels_now[index].load(std::memory_order_relaxed)) return;
+  std::string line;
+  if (json_lines) {
+    line = "\"category\":\"" + std::string(kCategoryNames[index]) + "\",";
+  } else {
+    line = std::string(kCategoryNames[index]) + ": ";
+  }
+  line += FormatLogLine(message, fields, json_lines);
+  spdlog::default_logger_raw()->log(SpdlogLevel(level),
+                                    spdlog::string_view_t(line.data(), line.size()));
 }
 
 }  // namespace warren::runtime

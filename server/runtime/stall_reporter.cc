@@ -36,18 +36,19 @@ void StallReporter::SetTrouble(std::string reason) {
 
 void StallReporter::OnStalled(std::string_view reason) {
   SetTrouble(std::string(reason));
-  Log(LogLevel::kWarning, "the store can't go on for now", {{"reason", std::string(reason)}});
+  Log(LogCategory::kStorage, LogLevel::kWarning, "the store can't go on for now",
+      {{"reason", std::string(reason)}});
   Post(JournalStalled{std::string(reason)});
 }
 
 void StallReporter::OnResumed() {
   SetTrouble("");
-  Log(LogLevel::kInfo, "the store goes on");
+  Log(LogCategory::kStorage, LogLevel::kInfo, "the store goes on");
   Post(JournalResumed{});
 }
 
 void StallReporter::OnHindered(std::string_view reason) {
-  Log(LogLevel::kWarning, "the store can't be tidied for now",
+  Log(LogCategory::kStorage, LogLevel::kWarning, "the store can't be tidied for now",
       {{"reason", std::string(reason)}});
   const MutexLock lock(mutex_);
   ++troubles_;

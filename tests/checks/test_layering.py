@@ -55,6 +55,8 @@ HOMES = [
     (["pqxx/**", "libpq*", "postgres*"], ["storage/postgres/**"]),
     (["prometheus/**", "httplib.h"], ["server/metrics/**"]),
     (["re2/**"], ["server/metrics/**", "server/auth/**"]),
+    (["yaml-cpp/**"], ["server/config/**", "server/auth/**"]),
+    (["sodium.h", "cjose/**", "openssl/**"], ["server/auth/**"]),
     (["CLI/**"], ["server/config/**", "server/main.cc", "tools/**"]),
     (["spdlog/**"], ["server/runtime/**", "server/api/**", "server/auth/**", "server/metrics/**",
                     "server/config/**", "server/main.cc"]),

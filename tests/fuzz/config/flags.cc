@@ -1,4 +1,4 @@
-// Goal: any command line and environment give a configuration that keeps to its limits, or a status
+// Goal: any command line, environment and file give a configuration that keeps to its limits, or a status
 // to exit with; nothing else is thrown, and no number wraps around.
 // Method: flags and variables from the input, mostly known ones with odd values. What ParseConfig
 // prints goes nowhere.
@@ -12,20 +12,19 @@
 
 #include "server/base/check.h"
 #include "server/config/config.h"
+#include "server/config/file.h"
+#include "server/config/options.h"
 #include "tests/fuzz/support/input.h"
 
 namespace warren::config {
 namespace {
 
-constexpr const char* kFlags[] = {
-    "--listen",    "--http",      "--storage",           "--storage-password-file",
-    "--lease",     "--spill-dir", "--memory-limit",      "--max-message-bytes",
-    "--log-level", "--help",      "--virtual-host",      "--drain-timeout",
-    "--version",   "--"};
-constexpr const char* kVariables[] = {
-    "WARREN_LISTEN",    "WARREN_HTTP",         "WARREN_STORAGE",      "WARREN_LEASE",
-    "WARREN_SPILL_DIR", "WARREN_MEMORY_LIMIT", "WARREN_VIRTUAL_HOST", "WARREN_MAX_MESSAGE_BYTES",
-    "WARREN_LOG_LEVEL", "WARREN_DRAIN_TIMEOUT"};
+// All flags and variables that there are, and some that aren't in the table.
+std::vector<std::string> Flags() {
+  std::vector<std::string> flags = {"--help", "--version", "--validate", "--"};
+  for (const Option& option : Options()) flags.push_back("--" + std::string(option.flag));
+  return flags;
+}
 
 // Swallows what is printed, for as long as it lives.
 class Silence {
@@ -47,10 +46,14 @@ class Silence {
 
 void CheckLimits(const Config& config) {
   WARREN_CHECK(config.lease_ms >= 1'000 && config.lease_ms <= 3'600'000);
-  WARREN_CHECK(config.max_message_bytes >= 1);
-  WARREN_CHECK(config.max_message_bytes <= uint64_t{512} << 20);
+  WARREN_CHECK(config.limits.max_message_bytes >= 1);
+  WARREN_CHECK(config.limits.max_message_bytes <= uint64_t{512} << 20);
+  WARREN_CHECK(config.limits.max_queues >= 1 && config.limits.max_queues <= 10'000'000);
+  WARREN_CHECK(config.limits.max_headers >= 1 && config.limits.max_calls >= 1);
+  WARREN_CHECK(config.auth.insecure || (!config.auth.users.empty() && !config.tls.key.empty()) ||
+               IsLoopback(config.listen));
   WARREN_CHECK(config.memory_limit > 0);
-  WARREN_CHECK(config.drain_timeout_ms >= 0);
+  WARREN_CHECK(config.drain_timeout_ms >= 0 && config.drain_timeout_ms <= 3'600'000);
   WARREN_CHECK(!config.spill_directory.empty() || config.storage == "rocksdb:");
   for (const std::string& name : config.virtual_hosts) {
     WARREN_CHECK(!name.empty() && name.size() <= 255);
@@ -58,17 +61,19 @@ void CheckLimits(const Config& config) {
 }
 
 void Parse(fuzz::Input& in) {
-  for (const char* variable : kVariables) {
-    unsetenv(variable);
-    if (in.OneIn(8)) setenv(variable, in.Text(32).c_str(), 1);
+  for (const Option& option : Options()) {
+    const std::string variable = option.Variable();
+    unsetenv(variable.c_str());
+    if (in.OneIn(16)) setenv(variable.c_str(), in.Text(32).c_str(), 1);
   }
+  static const std::vector<std::string> kFlags = Flags();
   std::vector<std::string> words = {"warren"};
   for (uint64_t i = in.Below(6); i > 0; --i) {
     switch (in.Below(3)) {
       case 0: words.push_back(in.Text(64)); break;
-      case 1: words.push_back(std::string(in.OneOf(kFlags)) + "=" + in.Text(64)); break;
+      case 1: words.push_back(kFlags[in.Below(kFlags.size())] + "=" + in.Text(64)); break;
       default:
-        words.push_back(in.OneOf(kFlags));
+        words.push_back(kFlags[in.Below(kFlags.size())]);
         words.push_back(in.Text(64));
     }
   }
@@ -88,5 +93,7 @@ void Parse(fuzz::Input& in) {
 
 void warren::fuzz::TestOne(Input& input) {
   const config::Silence silence;
+  // Any file gives values or an error.
+  static_cast<void>(config::ParseConfigFile(input.Text(256), "file"));
   config::Parse(input);
 }
