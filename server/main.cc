@@ -1,9 +1,10 @@
 // warren: the broker's program. Wiring only.
 //
-// configuration -> HTTP port -> journal -> recovery -> listen -> loop, until a signal or a failing
-// journal.
+// configuration -> users, certificates -> HTTP port -> journal -> recovery -> listen -> loop, until a
+// signal or a failing journal.
 #include <csignal>
 #include <cstdio>
+#include <functional>
 #include <iostream>
 #include <memory>
 #include <random>
@@ -21,6 +22,10 @@
 #include "absl/status/statusor.h"
 #include "server/api/library_log.h"
 #include "server/api/server.h"
+#include "server/auth/authenticator.h"
+#include "server/auth/password.h"
+#include "server/auth/stats.h"
+#include "server/auth/tls.h"
 #include "server/config/config.h"
 #include "server/config/revision.h"
 #include "server/config/version.h"
@@ -72,7 +77,8 @@ std::vector<std::string> FolderPaths(const warren::config::Config& config) {
   return paths;
 }
 
-warren::metrics::MonitorFacts FactsOf(const warren::config::Config& config) {
+warren::metrics::MonitorFacts FactsOf(const warren::config::Config& config,
+                                     const warren::auth::Stats& auth) {
   const bool postgres = config.storage.starts_with("postgres");  // or postgresql, which is the same
   return {
       .version = warren::config::kVersion,
@@ -83,11 +89,92 @@ warren::metrics::MonitorFacts FactsOf(const warren::config::Config& config) {
       .owned_by_one = postgres,
       .memory_limit = config.memory_limit,
       .disk_free_limit = config.disk_free_limit,
-      .folders = Folders(config)};
+      .folders = Folders(config),
+      .auth = &auth};
 }
 
-int Serve(const warren::config::Config& config) {
+namespace auth = warren::auth;
+
+// Enters the configuration's words into those of the folder that they are for.
+auth::AuthenticatorOptions LoginOptions(const warren::config::AuthConfig& config) {
+  return {.users_file = config.users,
+          .token_keys_file = config.token_keys,
+          .token_rules = {.audience = config.token_audience,
+                          .issuer = config.token_issuer,
+                          .user_claim = config.token_user},
+          .throttle = {}};
+}
+
+auth::ClientCertificates ForListener(warren::config::ClientCertificates choice) {
+  using From = warren::config::ClientCertificates;
+  return choice == From::kNone       ? auth::ClientCertificates::kNone
+         : choice == From::kRequired ? auth::ClientCertificates::kRequired
+                                     : auth::ClientCertificates::kOptional;
+}
+
+// Null: plain text.
+absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> ListenerCredentials(
+    const warren::config::TlsConfig& config, auth::Stats& stats) {
+  if (config.certificate.empty()) return nullptr;
+  return auth::MakeTlsCredentials({.certificate = config.certificate,
+                                   .key = config.key,
+                                   .client_ca = config.client_ca,
+                                   .client_certificates = ForListener(config.client_certificates)},
+                                  stats);
+}
+
+// The hash of the password on standard input, to standard output.
+int PrintPasswordHash() {
+  std::string password;
+  std::getline(std::cin, password);
+  if (password.empty() || !auth::InitialisePasswords()) {
+    std::cerr << "warren: expected a password on standard input\n";
+    return kFailed;
+  }
+  std::cout << auth::HashPassword(password) << std::endl;
+  return 0;
+}
+
+// Checks the files that the configuration names.
+int Validate(const warren::config::Config& config) {
+  constexpr int kUsageError = 2;
+  auth::Stats stats;
+  for (const absl::Status& status :
+       {auth::Authenticator::Open(LoginOptions(config.auth), stats).status(),
+        ListenerCredentials(config.tls, stats).status()}) {
+    if (status.ok()) continue;
+    std::cerr << "warren: " << status.message() << "\n";
+    return kUsageError;
+  }
+  std::cout << "the configuration is valid" << std::endl;
+  return 0;
+}
+
+// What the log levels are to be is read anew with each SIGHUP.
+void Reload(int argc, const char* const* argv) {
+  const auto config = warren::config::ReloadConfig(argc, argv);
+  if (!config.ok()) {
+    Log(LogLevel::kError, "the configuration can't be read anew; what was there before counts",
+        {{"reason", std::string(config.status().message())}});
+    return;
+  }
+  warren::runtime::SetLogLevels(config->log.levels);
+  Log(LogLevel::kInfo, "log levels read anew");
+}
+
+int Serve(const warren::config::Config& config, std::function<void()> reload) {
   warren::runtime::Signals signals;
+  signals.OnReload(std::move(reload));
+  // Before the store is opened: a mistake in these files is to be known at once.
+  auth::Stats auth_stats;
+  auto authenticator = auth::Authenticator::Open(LoginOptions(config.auth), auth_stats);
+  if (!authenticator.ok()) return Fail("can't read who may log in", authenticator.status());
+  auto credentials = ListenerCredentials(config.tls, auth_stats);
+  if (!credentials.ok()) return Fail("can't read the certificates", credentials.status());
+  if ((*authenticator)->open_to_all()) {
+    Log(LogLevel::kWarning, "there are no users: whoever reaches the API may do everything",
+        {{"listen", config.listen}, {"remedy", "set auth.users"}});
+  }
   warren::runtime::StallReporter stalls;
   warren::runtime::Stats stats;
   warren::runtime::Vitals vitals;
@@ -95,7 +182,8 @@ int Serve(const warren::config::Config& config) {
   std::unique_ptr<warren::metrics::Monitor> monitor;
   if (!config.http.empty()) {
     auto listening =
-        warren::metrics::Monitor::Listen(config.http, stats, vitals, stalls, FactsOf(config));
+        warren::metrics::Monitor::Listen(config.http, stats, vitals, stalls,
+                                                      FactsOf(config, auth_stats));
     if (!listening.ok()) return Fail("can't listen", listening.status());
     monitor = *std::move(listening);
     Log(LogLevel::kInfo, "serving metrics and health", {{"http", monitor->address()}});
@@ -120,6 +208,7 @@ int Serve(const warren::config::Config& config) {
   if (!spill.ok()) return Fail("can't page messages out of memory", spill.status());
   // What can't leave memory (names, places in queues, what consumers hold) needs the other half.
   warren::core::Broker broker({.seed = std::random_device()(),
+                               .max_queues = config.limits.max_queues,
                                .page_out_above_bytes = config.memory_limit / 2});
   const absl::Status recovered =
       warren::runtime::Recover(**journal, broker, spill->get(), stats,
@@ -128,7 +217,11 @@ int Serve(const warren::config::Config& config) {
   if (!recovered.ok()) return Fail("can't recover from the store", recovered);
 
   auto server = warren::api::Server::Listen(
-      {.address = config.listen, .max_message_bytes = config.limits.max_message_bytes});
+      {.address = config.listen,
+       .credentials = *std::move(credentials),
+       .max_message_bytes = config.limits.max_message_bytes,
+       .max_headers = config.limits.max_headers,
+       .max_calls = static_cast<int>(config.limits.max_calls)});
   if (!server.ok()) return Fail("can't listen", server.status());
   if (monitor != nullptr) monitor->SetGrpcAddress((*server)->address());
 
@@ -145,7 +238,7 @@ int Serve(const warren::config::Config& config) {
     for (const std::string& name : config.virtual_hosts) {
       loop.Submit(warren::core::DeclareVirtualHost{.request = {}, .name = name});
     }
-    (*server)->Serve(loop);
+    (*server)->Serve(loop, **authenticator, auth_stats);
     signals.OnStop([&loop] { loop.Post(warren::runtime::StopRequested{}); });
     vitals.Serving([&loop](warren::runtime::Mail mail) { loop.Post(std::move(mail)); });
     std::cout << "listening on grpc=" << (*server)->address()
@@ -165,13 +258,15 @@ int Serve(const warren::config::Config& config) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc == 2 && std::string_view(argv[1]) == "hash-password") return PrintPasswordHash();
   std::variant<warren::config::Config, int> parsed = warren::config::ParseConfig(argc, argv);
   if (const int* exit_code = std::get_if<int>(&parsed)) return *exit_code;
   const auto& config = std::get<warren::config::Config>(parsed);
+  if (config.validate) return Validate(config);
   warren::runtime::StartLog(config.log.levels, config.log.form);
   warren::api::RouteLibraryLogs();
   Log(LogLevel::kInfo, "starting",
       {{"version", warren::config::kVersion},
        {"storage", warren::storage::ShownUrl(config.storage)}});
-  return Serve(config);
+  return Serve(config, [argc, argv] { Reload(argc, argv); });
 }

@@ -1,10 +1,18 @@
 #include "server/api/call.h"
 
+#include <grpc/grpc_security_constants.h>
+#include <grpcpp/alarm.h>
 #include <grpcpp/impl/codegen/proto_utils.h>
+
+#include <chrono>
+#include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "server/base/check.h"
 #include "server/base/error.h"
+#include "server/runtime/clock.h"
+#include "server/runtime/log.h"
 
 namespace warren::api {
 
@@ -22,7 +30,7 @@ Call::~Call() {
   api_.loop.HandlerEnded();
 }
 
-void Call::Arrived() {
+void Call::BeginSession() {
   session_ = api_.loop.registry().AddSession(*this);
   arrived_ = true;
   rpc_.started.Add(1);
@@ -35,6 +43,111 @@ void Call::Answered(absl::StatusCode code) {
   if (rpc_.type != runtime::RpcType::kUnary) return;
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began_;
   rpc_.seconds.Observe(took.count());
+}
+
+runtime::Task Call::Arrived() {
+  BeginSession();
+  if (api_.authenticator.open_to_all()) {
+    SetAccess(api_.authenticator.Known({}));
+  } else {
+    co_await LogIn();
+  }
+}
+
+runtime::Task Call::LogIn() {
+  auth::Credentials credentials = ShownCredentials();
+  auth::AccessPtr known = api_.authenticator.Known(credentials);
+  if (known != nullptr) {
+    SetAccess(std::move(known));
+    co_return;
+  }
+  // The alarm brings the answer back from the authenticator's thread.
+  grpc::Alarm alarm;
+  absl::StatusOr<auth::AccessPtr> answer;
+  co_await runtime::Operation([&](void* tag) {
+    api_.authenticator.Verify(std::move(credentials),
+                              [&, tag](absl::StatusOr<auth::AccessPtr> access) {
+                                answer = std::move(access);
+                                // Long ago is at once; the present would be rounded up.
+                                 alarm.Set(&api_.queue, std::chrono::system_clock::time_point{}, tag);
+                              });
+  });
+  SetAccess(std::move(answer));
+}
+
+auth::Credentials Call::ShownCredentials() const {
+  auth::Credentials credentials;
+  credentials.address = auth::AddressOf(context_.peer());
+  const auto& metadata = context_.client_metadata();
+  const auto header = metadata.find("authorization");
+  if (header != metadata.end()) {
+    credentials.authorization.assign(header->second.data(), header->second.size());
+    // Two of them are one too many: which one counts must not be a matter of luck.
+    if (metadata.count("authorization") > 1) credentials.authorization = "ambiguous";
+    return credentials;
+  }
+  const auto context = context_.auth_context();
+  if (context == nullptr || !context->IsPeerAuthenticated()) return credentials;
+  struct Property {
+    const char* name;
+    std::string_view kind;
+  };
+  for (const Property& property :
+       {Property{GRPC_PEER_URI_PROPERTY_NAME, "uri:"}, Property{GRPC_PEER_DNS_PROPERTY_NAME, "dns:"},
+        Property{GRPC_PEER_EMAIL_PROPERTY_NAME, "email:"},
+        Property{GRPC_X509_CN_PROPERTY_NAME, "cn:"}}) {
+    for (const grpc::string_ref& value : context->FindPropertyValues(property.name)) {
+      credentials.certificates.push_back(std::string(property.kind) +
+                                         std::string(value.data(), value.size()));
+    }
+  }
+  return credentials;
+}
+
+void Call::SetAccess(absl::StatusOr<auth::AccessPtr> access) {
+  access_generation_ = api_.authenticator.generation();
+  if (access.ok()) {
+    access_ = *std::move(access);
+  } else {
+    denied_ = access.status();
+  }
+}
+
+void Call::OnTick() {
+  if (access_ == nullptr || access_->everything() || !denied_.ok()) return;
+  if (access_generation_ == api_.authenticator.generation() &&
+      runtime::NowMs() < access_->expires_at_ms()) {
+    return;
+  }
+  SetAccess(api_.authenticator.Renew(access_));
+  if (!denied_.ok()) {
+    runtime::Log(runtime::LogCategory::kAuth, runtime::LogLevel::kWarning, "login ended",
+                 {{"connection", context_.peer()}, {"user", access_->user_name()}});
+  }
+  OnAccessChanged();
+}
+
+absl::Status Call::Permit(const core::Command& command) {
+  absl::Status status = auth::Authorize(*access_, command);
+  if (!status.ok()) NoteRefusal(status, true);
+  return status;
+}
+
+void Call::NoteRefusal(const absl::Status& refusal, bool is_new) {
+  api_.auth_stats.CountDenied(auth::PermissionOf(refusal));
+  if (!is_new) return;
+  const ErrorInfo info = ErrorInfoOf(refusal);
+  const auto fact = [&info](const char* name) {
+    const auto it = info.metadata.find(name);
+    return it == info.metadata.end() ? std::string() : it->second;
+  };
+  runtime::Log(runtime::LogCategory::kAuth, runtime::LogLevel::kWarning, "operation refused",
+               {{"connection", context_.peer()},
+                {"user", access_->user_name()},
+                {"virtual_host", fact("virtual_host")},
+                {"permission", fact("permission")},
+                {"kind", fact("kind")},
+                {"name", fact("name")}});
 }
 
 void Call::OnStop(const absl::Status& status) {

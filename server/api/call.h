@@ -15,6 +15,9 @@
 #include "absl/status/status.h"
 #include "server/api/convert/publication.h"
 #include "server/api/services.h"
+#include "server/auth/authenticator.h"
+#include "server/auth/authorize.h"
+#include "server/auth/stats.h"
 #include "server/runtime/completion.h"
 #include "server/runtime/event.h"
 #include "server/runtime/loop.h"
@@ -36,6 +39,8 @@ struct Api {
   grpc::ServerCompletionQueue& queue;
   RawBrokerService& service;
   PublicationReader publications;
+  auth::Authenticator& authenticator;
+  auth::Stats& auth_stats;
   Scratch scratch = {};
 };
 
@@ -48,13 +53,29 @@ class Call : public runtime::Session {
 
   // ---- runtime::Session ----
   void OnFlowChanged() override { Wake(); }
+  void OnTick() override;
   void OnStop(const absl::Status& status) override;
 
  protected:
   ~Call();
 
   // The call has arrived: from now on it is told when the broker stops.
-  void Arrived();
+  void BeginSession();
+  // The same, and it takes a login. Ends when it is known who calls; denied() says whether that is
+  // anybody.
+  runtime::Task Arrived();
+
+  // Why the call is refused: who calls is unknown, or isn't known any more. OK otherwise.
+  const absl::Status& denied() const { return denied_; }
+  // What the caller may do. REQUIRES: denied() is OK.
+  const auth::AccessPtr& access() const { return access_; }
+  // Whether the caller may have this command carried out. A refusal is logged and counted.
+  absl::Status Permit(const core::Command& command);
+  // A refusal that was found in another way; `is_new`: not seen on this call before.
+  void NoteRefusal(const absl::Status& refusal, bool is_new);
+
+  // access() isn't what it was, or denied() isn't OK any more.
+  virtual void OnAccessChanged() { Wake(); }
 
   // Its answer is about to leave with this code. One without an answer counts as CANCELLED.
   void Answered(absl::StatusCode code);
@@ -83,8 +104,15 @@ class Call : public runtime::Session {
     bool happened = false;
   };
 
+  runtime::Task LogIn();
+  auth::Credentials ShownCredentials() const;
+  void SetAccess(absl::StatusOr<auth::AccessPtr> access);
+
   Api& api_;
   grpc::ServerContext context_;
+  auth::AccessPtr access_;
+  uint64_t access_generation_ = 0;
+  absl::Status denied_;
   Done done_;
   runtime::Event over_;
   absl::Status stopped_;

@@ -83,6 +83,8 @@ class ConsumeStream final : public Stream, public runtime::ConsumerSink {
       if (!spec.ok()) return spec.status();
       command.bindings.push_back(*std::move(spec));
     }
+    if (absl::Status s = Permit(command); !s.ok()) return s;
+    reads_ = {command.virtual_host, command.queue};
     auto_ack_ = proto.auto_ack();
     consumer_ = loop().registry().Add(*this);
     command.consumer = consumer_;
@@ -104,6 +106,14 @@ class ConsumeStream final : public Stream, public runtime::ConsumerSink {
     if (!prefetch.ok()) return prefetch.status();
     loop().Submit(core::SetPrefetch{consumer_, *prefetch});
     return absl::OkStatus();
+  }
+
+  void OnAccessChanged() override {
+    Stream::OnAccessChanged();
+    if (!denied().ok() || !consumer_) return;
+    const absl::Status s =
+        Permit(core::Get{.virtual_host = reads_.virtual_host, .queue = reads_.queue});
+    if (!s.ok()) End(s);
   }
 
   bool MayTake() const override {
@@ -184,6 +194,7 @@ class ConsumeStream final : public Stream, public runtime::ConsumerSink {
   // ---- runtime::ConsumerSink ----
 
   void OnSubscribed(core::Subscribed subscribed) override {
+    reads_.queue = subscribed.queue;
     subscribed_ = std::move(subscribed);
     Filled();
   }
@@ -211,7 +222,13 @@ class ConsumeStream final : public Stream, public runtime::ConsumerSink {
 
   void OnClosed(const absl::Status& status) override { End(status); }
 
+  struct Reads {
+    std::string virtual_host;
+    std::string queue;
+  };
+
   core::ConsumerId consumer_;  // 0 before subscribe
+  Reads reads_;                // once subscribed
   bool auto_ack_ = false;
   core::DeliveryTag written_up_to_;
   core::DeliveryTag handed_over_up_to_;

@@ -36,7 +36,7 @@ class CheckCall final : public Call {
     });
     if (!arrived) co_return;
     Serve(api, state, rpc).Detach();
-    call.Arrived();
+    call.BeginSession();  // probes don't log in
     const auto status = StatusOf(state, api.loop, call.request_.service());
     co_await runtime::Operation([&](void* tag) { call.Finish(status, tag); });
     while (!call.gone()) co_await call.over().Wait();
@@ -79,7 +79,7 @@ class WatchCall final : public Call {
     });
     if (!arrived) co_return;
     Serve(api, state, rpc).Detach();
-    call.Arrived();
+    call.BeginSession();  // probes don't log in
     HealthCheckResponse told;  // UNKNOWN, which is never sent
     while (!call.gone() && call.stopped().ok()) {
       const auto status = StatusOf(state, api.loop, call.request_.service());

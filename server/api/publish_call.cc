@@ -27,7 +27,7 @@ class PublishCall final : public Call, public runtime::PublisherSink {
     });
     if (!arrived) co_return;
     Serve(api, rpc).Detach();
-    call.Arrived();
+    co_await call.Arrived();
     co_await api.loop.turnstile().Pass(call.request_.Length());
     while (call.MustWait()) co_await call.wake_.Wait();
     call.Submit();
@@ -45,6 +45,7 @@ class PublishCall final : public Call, public runtime::PublisherSink {
   bool MustWait() { return loop().flow().held() && !gone() && Refusal().ok(); }
 
   absl::Status Refusal() {
+    if (!denied().ok()) return denied();
     return stopped().ok() ? loop().shutdown().stopping() : stopped();
   }
 
@@ -65,15 +66,22 @@ class PublishCall final : public Call, public runtime::PublisherSink {
     loop().stats().messages_unconfirmed.Add(unconfirmed_);
     if (unconfirmed_ > 0) clock_.Arrived(first_sequence_, first_sequence_ + unconfirmed_ - 1);
 
+    core::OpenPublisher open{.virtual_host = VirtualHostName(request.virtual_host()),
+                             .producer_id = request.producer_id()};
+    status_ = Permit(open);
+    if (!status_.ok()) return;
+    auto publications = api().publications.TakeAll(*request.mutable_publications());
+    auth::PublishAccess(access(), open.virtual_host)
+        .Check(publications, [this](const absl::Status& refusal, bool is_new) {
+          NoteRefusal(refusal, is_new);
+        });
     publisher_ = loop().registry().Add(*this);
-    loop().Submit(core::OpenPublisher{.publisher = publisher_,
-                                      .virtual_host = VirtualHostName(request.virtual_host()),
-                                      .producer_id = request.producer_id()});
+    open.publisher = publisher_;
+    loop().Submit(std::move(open));
     // If opening failed, the core ignores it and status_ says why.
-    loop().Submit(core::Publish{
-        .publisher = publisher_,
-        .first_sequence = first_sequence_,
-        .publications = api().publications.TakeAll(*request.mutable_publications())});
+    loop().Submit(core::Publish{.publisher = publisher_,
+                                .first_sequence = first_sequence_,
+                                .publications = std::move(publications)});
     clock_.Stepped();
   }
 

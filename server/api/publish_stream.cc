@@ -64,11 +64,14 @@ class PublishStream final : public Stream, public runtime::PublisherSink {
     if (publisher_) return ProtocolFault("open came twice; only the first frame is one");
     if (absl::Status s = CheckName("virtual_host", open.virtual_host()); !s.ok()) return s;
     if (absl::Status s = CheckName("producer_id", open.producer_id()); !s.ok()) return s;
+    core::OpenPublisher command{.virtual_host = VirtualHostName(open.virtual_host()),
+                                .producer_id = open.producer_id(),
+                                .takes_over = true};
+    if (absl::Status s = Permit(command); !s.ok()) return s;
+    publish_access_.emplace(access(), command.virtual_host);
     publisher_ = loop().registry().Add(*this);
-    loop().Submit(core::OpenPublisher{.publisher = publisher_,
-                                      .virtual_host = VirtualHostName(open.virtual_host()),
-                                      .producer_id = open.producer_id(),
-                                      .takes_over = true});
+    command.publisher = publisher_;
+    loop().Submit(std::move(command));
     return absl::OkStatus();
   }
 
@@ -87,12 +90,23 @@ class PublishStream final : public Stream, public runtime::PublisherSink {
     loop().stats().messages_received.Add(entries);
     loop().stats().messages_unconfirmed.Add(entries);
     clock_.Arrived(batch.first_sequence(), last_sequence_);
-    loop().Submit(
-        core::Publish{.publisher = publisher_,
-                      .first_sequence = batch.first_sequence(),
-                      .publications = api().publications.TakeAll(*batch.mutable_publications())});
+    auto publications = api().publications.TakeAll(*batch.mutable_publications());
+    publish_access_->Check(publications, [this](const absl::Status& refusal, bool is_new) {
+      NoteRefusal(refusal, is_new);
+    });
+    loop().Submit(core::Publish{.publisher = publisher_,
+                                .first_sequence = batch.first_sequence(),
+                                .publications = std::move(publications)});
     clock_.Stepped();
     return absl::OkStatus();
+  }
+
+  void OnAccessChanged() override {
+    Stream::OnAccessChanged();
+    if (!denied().ok() || !publish_access_) return;
+    const std::string virtual_host = publish_access_->virtual_host();
+    if (absl::Status s = access()->MayEnter(virtual_host); !s.ok()) return End(s);
+    publish_access_.emplace(access(), virtual_host);
   }
 
   bool MayTake() const override {
@@ -172,6 +186,7 @@ class PublishStream final : public Stream, public runtime::PublisherSink {
   }
 
   core::PublisherId publisher_;  // 0 before open
+  std::optional<auth::PublishAccess> publish_access_;  // once open
   uint64_t last_sequence_ = 0;   // sent by the client
   uint64_t unconfirmed_ = 0;
   ConfirmClock clock_;

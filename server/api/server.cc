@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/api/handlers.h"
+#include "server/api/ticker.h"
 #include "server/base/check.h"
 #include "server/base/error.h"
 
@@ -24,8 +25,8 @@ constexpr int kKeepaliveTimeMs = 20'000;
 constexpr int kKeepaliveTimeoutMs = 10'000;
 constexpr int kMinPingIntervalMs = 5'000;
 
-// Calls of one connection; what is above waits at the client.
-constexpr int kMaxCallsOfAConnection = 10'000;
+// A connection that says nothing, or has its handshake take for ever, is closed.
+constexpr int kHandshakeTimeoutMs = 10'000;
 
 // Room above the limit of a body, so that a message somewhat too large fails alone, as an entry
 // with a typed error, and a batch of messages up to the limit passes.
@@ -46,13 +47,17 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Listen(const ServerOptions& opti
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
   int port = 0;
-  builder.AddListeningPort(options.address, grpc::InsecureServerCredentials(), &port);
+  builder.AddListeningPort(options.address,
+                           options.credentials != nullptr ? options.credentials
+                                                          : grpc::InsecureServerCredentials(),
+                           &port);
   builder.RegisterService(&server->service_);
   builder.RegisterService(&server->health_.service);
   server->queue_ = builder.AddCompletionQueue();
   builder.SetMaxReceiveMessageSize(MaxReceiveBytes(options.max_message_bytes));
   builder.SetMaxSendMessageSize(-1);
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxCallsOfAConnection);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options.max_calls);
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeTimeoutMs);
   // A second broker on the same port is an error, not a silent share of its connections.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTimeMs);
@@ -88,12 +93,16 @@ Server::~Server() {
   }
 }
 
-void Server::Serve(runtime::Loop& loop) {
+void Server::Serve(runtime::Loop& loop, auth::Authenticator& authenticator,
+                   auth::Stats& auth_stats) {
   WARREN_CHECK(!api_.has_value());
   api_.emplace(Api{.loop = loop,
                    .queue = *queue_,
                    .service = service_,
-                   .publications = PublicationReader(options_.max_message_bytes, interner_)});
+                   .publications = PublicationReader(
+                       {options_.max_message_bytes, options_.max_headers}, interner_),
+                   .authenticator = authenticator,
+                   .auth_stats = auth_stats});
   health_.serving = true;
   ServeTopology(*api_);
   ServeSettlements(*api_);
@@ -101,6 +110,7 @@ void Server::Serve(runtime::Loop& loop) {
   ServePublishStream(*api_);
   ServeConsume(*api_);
   ServeHealth(*api_, health_);
+  StartTicker(*api_);
 }
 
 void Server::ShutDown() { server_->Shutdown(std::chrono::system_clock::now() + kGrace); }

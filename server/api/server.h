@@ -1,6 +1,7 @@
 // The gRPC server: one port, one completion queue, which the loop serves.
 #pragma once
 
+#include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 
 #include <cstddef>
@@ -19,7 +20,10 @@ namespace warren::api {
 
 struct ServerOptions {
   std::string address = "127.0.0.1:7171";  // HOST:PORT; port 0: any free one
+  std::shared_ptr<grpc::ServerCredentials> credentials;  // null: plain text
   size_t max_message_bytes = size_t{16} << 20;
+  size_t max_headers = 256;   // of a message, nested ones counted
+  int max_calls = 10'000;     // of a connection at a time; what is above waits at the client
 };
 
 class Server final : public runtime::Listener {
@@ -35,8 +39,8 @@ class Server final : public runtime::Listener {
   const std::string& address() const { return address_; }
 
   // Starts all handlers and reports SERVING. `loop` runs on `queue()` afterwards, until its end.
-  // REQUIRES: called once.
-  void Serve(runtime::Loop& loop);
+  // All must outlive the loop's run. REQUIRES: called once.
+  void Serve(runtime::Loop& loop, auth::Authenticator& authenticator, auth::Stats& auth_stats);
 
   // ---- runtime::Listener ----
   void OnDraining() override { health_.serving = false; }

@@ -1,6 +1,14 @@
 #include "server/api/stream.h"
 
+#include "server/base/error.h"
+#include "server/runtime/log.h"
+
 namespace warren::api {
+namespace {
+
+constexpr int kMaxTicksBeforeOpening = 10;
+
+}  // namespace
 
 Stream::Stream(Api& api, runtime::RpcCells& rpc)
     : Call(api, rpc),
@@ -13,6 +21,20 @@ void Stream::End(const absl::Status& status) {
   end_ = status;
   reader_wake_.Set();
   writer_wake_.Set();
+}
+
+void Stream::OnTick() {
+  Call::OnTick();
+  if (opened_ || ending() || ++ticks_before_opening_ <= kMaxTicksBeforeOpening) return;
+  runtime::Log(runtime::LogCategory::kApi, runtime::LogLevel::kWarning,
+               "a stream sent no first frame", {{"connection", context().peer()}});
+  End(Error(absl::StatusCode::kDeadlineExceeded, "STREAM_NOT_OPENED", {"stream", "", ""},
+            "the stream's first frame didn't come within 10 s"));
+}
+
+void Stream::OnAccessChanged() {
+  if (!denied().ok()) End(denied());
+  Wake();
 }
 
 void Stream::Wake() {
@@ -34,6 +56,7 @@ runtime::Task Stream::Read() {
     if (Publishes()) co_await loop().turnstile().Pass(frame.Length());
     while (!MayTake() && !ending() && !gone()) co_await reader_wake_.Wait();
     if (ending() || gone()) co_return;
+    opened_ = true;
     const absl::Status status = Take(frame);
     frame.Clear();
     if (!status.ok()) End(status);

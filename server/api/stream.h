@@ -9,6 +9,8 @@
 //
 // A Stream implements what differs: Take, FillFrame, MayRead, Closed (see below). Loop thread only.
 //
+// A stream that doesn't open within about ten seconds is ended: it holds a call and does nothing.
+//
 // Invariants:
 // 1. One read and one write are underway at most.
 // 2. After End nothing is taken any more; what is in the outbox still leaves, then the status.
@@ -60,6 +62,8 @@ class Stream : public Call {
   virtual void Leave() = 0;
 
   void Wake() override;
+  void OnTick() override;
+  void OnAccessChanged() override;
 
   // Serves the one that has just been requested with `method`.
   template <typename Derived>
@@ -73,6 +77,8 @@ class Stream : public Call {
   runtime::Event reader_wake_;
   runtime::Event writer_wake_;
   std::optional<absl::Status> end_;
+  int ticks_before_opening_ = 0;
+  bool opened_ = false;  // a frame has been taken
 };
 
 template <typename Derived>
@@ -84,7 +90,8 @@ runtime::Task Stream::ServeWith(Api& api, Request method, runtime::RpcCells& rpc
   });
   if (!arrived) co_return;
   ServeWith<Derived>(api, method, rpc).Detach();
-  stream.Arrived();
+  co_await stream.Arrived();
+  if (!stream.denied().ok()) stream.End(stream.denied());
   if (const absl::Status& status = api.loop.shutdown().stopping(); !status.ok()) {
     stream.End(status);
   }

@@ -35,7 +35,7 @@ class UnaryCall final : public Call, public runtime::CallSink {
     });
     if (!arrived) co_return;
     Serve(api, rpc).Detach();
-    call.Arrived();
+    co_await call.Arrived();
     call.Read();
     while (call.MustWait()) co_await call.wake_.Wait();
     call.Submit();
@@ -52,7 +52,8 @@ class UnaryCall final : public Call, public runtime::CallSink {
   }
 
   void Read() {
-    status_ = Parse(request_, message_.emplace());
+    status_ = denied();
+    if (status_.ok()) status_ = Parse(request_, message_.emplace());
     request_.Clear();
   }
 
@@ -79,12 +80,10 @@ class UnaryCall final : public Call, public runtime::CallSink {
     request_id_ = loop().registry().Add(*this);
     absl::StatusOr<core::Command> command = Rpc::ToCommand(api(), *message_, request_id_);
     message_.reset();
-    if (command.ok()) {
-      submitted_ = true;
-      loop().Submit(*std::move(command));
-    } else {
-      status_ = command.status();
-    }
+    status_ = command.ok() ? Permit(*command) : command.status();
+    if (!status_.ok()) return;
+    submitted_ = true;
+    loop().Submit(*std::move(command));
   }
 
   bool AwaitsReply() const {

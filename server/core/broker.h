@@ -39,6 +39,8 @@ struct BrokerOptions {
   uint64_t seed = 0;
   // A producer id that published nothing for so long is forgotten, with its last sequence.
   int64_t producer_expiry_ms = int64_t{7} * 24 * 3600 * 1000;
+  // A declaration that would make more queues than this is refused; those recovered all come back.
+  uint64_t max_queues = 10'000'000;
   // While Usage::memory_bytes is above this, messages that aren't needed soon leave memory. 0: never.
   uint64_t page_out_above_bytes = 0;
   // What is kept in memory ahead of a queue's consumers, in messages and in bytes of their bodies.

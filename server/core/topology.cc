@@ -205,6 +205,11 @@ absl::StatusOr<Queue*> Broker::Impl::Declare(VirtualHost& host, const std::strin
   if (IsReserved(name)) {
     return Reserved(subject, "begins with \"amq.\", which is reserved; choose another name");
   }
+  if (queues_.size() >= options_.max_queues) {
+    return Error(absl::StatusCode::kResourceExhausted, "QUEUE_LIMIT", subject,
+                 absl::StrCat("the broker has ", queues_.size(), " queues, its limit is ",
+                              options_.max_queues, "; delete some, or raise limits.max_queues"));
+  }
   Queue& queue = AddQueue(host, {NextId()}, name.empty() ? MakeName("amq.gen-") : name, *options);
   ++usage_.queues_declared_total;
   ++usage_.queues_created_total;

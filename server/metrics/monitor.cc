@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "server/metrics/auth_families.h"
 #include "server/metrics/broker_families.h"
 #include "server/metrics/families.h"
 #include "server/metrics/process_families.h"
@@ -72,6 +73,7 @@ Page Monitor::Metrics() {
   if (facts_.owned_by_one) AddShardFamilies(vitals_, families);
   AddDiskFamilies(facts_.folders, facts_.disk_free_limit, families);
   AddRpcFamilies(stats_.rpcs, families);
+  AddAuthFamilies(*facts_.auth, families);
   AddProcessFamilies(families);
   return {.type = kTextFormat, .body = families.Text()};
 }

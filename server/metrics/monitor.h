@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "server/auth/stats.h"
 #include "server/metrics/detailed.h"
 #include "server/metrics/health.h"
 #include "server/metrics/http_port.h"
@@ -34,6 +35,7 @@ struct MonitorFacts {
   uint64_t memory_limit = 0;    // bytes
   uint64_t disk_free_limit = 0;  // bytes
   std::vector<Folder> folders;
+  const auth::Stats* auth = nullptr;  // never null; outlives the monitor
 };
 
 class Monitor {

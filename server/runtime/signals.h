@@ -1,4 +1,4 @@
-// SIGTERM and SIGINT as a request to stop, taken by a thread of its own.
+// SIGTERM and SIGINT as a request to stop, SIGHUP as one to read the configuration anew; taken by a thread of its own.
 //
 // Construct it first, on the main thread: threads that start later inherit that these signals are
 // blocked, so that no other one is interrupted. Thread-safe.
@@ -27,6 +27,9 @@ class Signals {
   // nobody; the one before isn't called any more after this returned.
   void OnStop(std::function<void()> callback);
 
+  // The same for SIGHUP; without a callback it does nothing.
+  void OnReload(std::function<void()> callback);
+
  private:
   void Run();
 
@@ -34,6 +37,7 @@ class Signals {
   std::atomic<bool> ending_{false};
   Mutex mutex_;
   std::function<void()> callback_ WARREN_GUARDED_BY(mutex_);
+  std::function<void()> reload_ WARREN_GUARDED_BY(mutex_);
   std::thread thread_;
 };
 

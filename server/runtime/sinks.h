@@ -45,6 +45,8 @@ class Session {
  public:
   // Whether publishers are held, or what they are to be told, has changed.
   virtual void OnFlowChanged() {}
+  // About a second has passed: look at what waits for time, and whether the login still counts.
+  virtual void OnTick() {}
   // The broker stops: end the call with this status, after what is in the outbox.
   virtual void OnStop(const absl::Status& status) = 0;
 

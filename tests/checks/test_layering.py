@@ -3,7 +3,8 @@
     tools, tests -> server, clients
     server -> storage -> sync
     clients -> sync
-    base <- core <- runtime <- api, metrics, auth, config <- main
+    base <- core <- runtime <- auth <- api, metrics <- main
+                    runtime <- config <- main
 
 Read from the #include lines alone, so it holds for files that no target builds, too.
 """
@@ -33,8 +34,8 @@ MAY_INCLUDE = [
     ("server/base/**", ["server/base/**"]),
     ("server/core/**", CORE),
     ("server/runtime/**", RUNTIME),
-    ("server/api/**", [*RUNTIME, "server/api/**"]),
-    ("server/metrics/**", [*RUNTIME, "server/metrics/**"]),
+    ("server/api/**", [*RUNTIME, "server/auth/**", "server/api/**"]),
+    ("server/metrics/**", [*RUNTIME, "server/auth/stats.h", "server/metrics/**"]),
     ("server/auth/**", [*RUNTIME, "server/auth/**"]),
     ("server/config/**", [*RUNTIME, "server/config/**"]),
     ("server/main.cc", ["sync/**", "server/**", "storage/**"]),

@@ -12,11 +12,16 @@ namespace warren::api {
 namespace {
 
 constexpr std::string_view kReason = "HEADERS_INVALID";
+// A binding's; their bytes are the narrower limit.
+constexpr size_t kMaxBindingArguments = kMaxHeaderBytes;
 
 // Counts what one set of headers takes up, and converts it value by value.
 class HeaderReader {
  public:
+  explicit HeaderReader(size_t max_headers) : max_headers_(max_headers) {}
+
   absl::StatusOr<storage::Headers> Table(ProtoHeaders& proto, int depth, bool drop_broker_owned) {
+    if (absl::Status s = CountValues(proto.size()); !s.ok()) return s;
     storage::Headers headers;
     headers.reserve(proto.size());
     for (auto& [name, value] : proto) {
@@ -88,6 +93,7 @@ class HeaderReader {
 
   absl::StatusOr<storage::Value> List(v1::HeaderList& proto, int depth) {
     if (absl::Status s = CheckDepth(depth); !s.ok()) return s;
+    if (absl::Status s = CountValues(proto.values_size()); !s.ok()) return s;
     storage::Value::List list;
     list.reserve(proto.values_size());
     for (v1::HeaderValue& value : *proto.mutable_values()) {
@@ -105,6 +111,15 @@ class HeaderReader {
                                      " lists and tables; flatten them"));
   }
 
+  absl::Status CountValues(size_t more) {
+    values_ += more;
+    if (values_ <= max_headers_) return absl::OkStatus();
+    return InvalidField("headers", kReason,
+                        absl::StrCat("there are more than ", max_headers_,
+                                     " headers, those in lists and tables counted; put data into "
+                                     "the body, or raise limits.max_headers"));
+  }
+
   absl::Status Count(size_t bytes) {
     bytes_ += bytes;
     if (bytes_ <= kMaxHeaderBytes) return absl::OkStatus();
@@ -113,6 +128,8 @@ class HeaderReader {
                                      " bytes in all; put large data into the body"));
   }
 
+  const size_t max_headers_;
+  size_t values_ = 0;
   size_t bytes_ = 0;
 };
 
@@ -125,11 +142,11 @@ bool IsBrokerOwned(std::string_view name) {
 }
 
 absl::StatusOr<storage::Headers> TakeHeaders(ProtoHeaders& headers) {
-  return HeaderReader().Table(headers, 0, false);
+  return HeaderReader(kMaxBindingArguments).Table(headers, 0, false);
 }
 
-absl::StatusOr<storage::Headers> TakeMessageHeaders(ProtoHeaders& headers) {
-  return HeaderReader().Table(headers, 0, true);
+absl::StatusOr<storage::Headers> TakeMessageHeaders(ProtoHeaders& headers, size_t max_headers) {
+  return HeaderReader(max_headers).Table(headers, 0, true);
 }
 
 void SetHeaderValue(const storage::Value& value, v1::HeaderValue* proto) {

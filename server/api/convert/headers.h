@@ -23,8 +23,9 @@ bool IsBrokerOwned(std::string_view header_name);
 // HEADERS_INVALID or TIMESTAMP_INVALID.
 absl::StatusOr<storage::Headers> TakeHeaders(ProtoHeaders& headers);
 
-// The same, but leaves broker-owned headers out.
-absl::StatusOr<storage::Headers> TakeMessageHeaders(ProtoHeaders& headers);
+// The same, but leaves broker-owned headers out, and takes at most `max_headers`, those nested in
+// lists and tables counted.
+absl::StatusOr<storage::Headers> TakeMessageHeaders(ProtoHeaders& headers, size_t max_headers);
 
 void SetHeaderValue(const storage::Value& value, v1::HeaderValue* proto);
 void SetHeaders(const storage::Headers& headers, ProtoHeaders* proto);

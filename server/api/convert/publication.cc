@@ -27,7 +27,8 @@ absl::Status TakeText(std::string_view field, std::string* from, std::string& to
   return absl::OkStatus();
 }
 
-absl::Status TakeProperties(v1::Message& proto, storage::Properties& properties) {
+absl::Status TakeProperties(v1::Message& proto, size_t max_headers,
+                            storage::Properties& properties) {
   struct Text {
     std::string_view field;
     std::string* from;
@@ -50,7 +51,7 @@ absl::Status TakeProperties(v1::Message& proto, storage::Properties& properties)
     if (!ms.ok()) return ms.status();
     properties.timestamp_ms = *ms;
   }
-  auto headers = TakeMessageHeaders(*proto.mutable_headers());
+  auto headers = TakeMessageHeaders(*proto.mutable_headers(), max_headers);
   if (!headers.ok()) return headers.status();
   properties.headers = *std::move(headers);
   return absl::OkStatus();
@@ -99,13 +100,13 @@ absl::Status PublicationReader::TakeInto(v1::Publication& proto,
 }
 
 absl::Status PublicationReader::TakeMessage(v1::Message& proto, storage::Message& message) const {
-  if (proto.body().size() > max_message_bytes_) {
+  if (proto.body().size() > limits_.max_message_bytes) {
     return WithMetadata(
         Error(absl::StatusCode::kResourceExhausted, "MESSAGE_TOO_LARGE", {"message", "", ""},
               std::string(absl::StrCat("the body has ", proto.body().size(),
-                                       " bytes, the broker takes at most ", max_message_bytes_,
+                                       " bytes, the broker takes at most ", limits_.max_message_bytes,
                                        "; split it, or raise --max-message-bytes"))),
-        "max_message_bytes", std::to_string(max_message_bytes_));
+        "max_message_bytes", std::to_string(limits_.max_message_bytes));
   }
   switch (proto.delivery_mode()) {
     case v1::DELIVERY_MODE_UNSPECIFIED:
@@ -133,7 +134,7 @@ absl::Status PublicationReader::TakeMessage(v1::Message& proto, storage::Message
   }
   if (HasProperties(proto)) {
     auto properties = std::make_unique<storage::Properties>();
-    if (absl::Status s = TakeProperties(proto, *properties); !s.ok()) return s;
+    if (absl::Status s = TakeProperties(proto, limits_.max_headers, *properties); !s.ok()) return s;
     // Headers that the broker alone writes may have been all there was.
     static const storage::Properties kUnset;
     if (*properties != kUnset) message.properties = std::move(properties);

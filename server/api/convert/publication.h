@@ -12,13 +12,18 @@
 
 namespace warren::api {
 
+struct MessageLimits {
+  size_t max_message_bytes;  // of the body
+  size_t max_headers;        // nested ones counted
+};
+
 class PublicationReader {
  public:
-  // `interner` must outlive it. Bodies may have up to `max_message_bytes`.
-  PublicationReader(size_t max_message_bytes, Interner& interner)
-      : max_message_bytes_(max_message_bytes), interner_(interner) {}
+  // `interner` must outlive it.
+  PublicationReader(const MessageLimits& limits, Interner& interner)
+      : limits_(limits), interner_(interner) {}
 
-  size_t max_message_bytes() const { return max_message_bytes_; }
+  size_t max_message_bytes() const { return limits_.max_message_bytes; }
 
   // Moves body, properties and headers out of `proto`. If the entry is bad, `refused` says why:
   // RESOURCE_EXHAUSTED (MESSAGE_TOO_LARGE) for the body, INVALID_ARGUMENT for everything else.
@@ -31,7 +36,7 @@ class PublicationReader {
   absl::Status TakeInto(v1::Publication& proto, core::Publication& publication) const;
   absl::Status TakeMessage(v1::Message& proto, storage::Message& message) const;
 
-  const size_t max_message_bytes_;
+  const MessageLimits limits_;
   Interner& interner_;
 };
 

@@ -88,7 +88,7 @@ void CheckDelivery(const core::Publication& publication, const PublicationReader
 
 void Take(v1::Publication& proto) {
   static Interner interner(16);
-  const PublicationReader reader(kMaxBody, interner);
+  const PublicationReader reader({.max_message_bytes = kMaxBody, .max_headers = 64}, interner);
   const core::Publication publication = reader.Take(proto);
   WARREN_CHECK(publication.refused.ok() == (publication.message.get() != nullptr));
   if (!publication.refused.ok()) return CheckStatus(publication.refused);

@@ -69,7 +69,8 @@ void BrokerFixture::Start(const runtime::LoopOptions& options, size_t max_messag
   ASSERT_TRUE(server.ok()) << server.status();
   server_ = *std::move(server);
   loop_ = std::make_unique<runtime::Loop>(server_->queue(), broker_, journal_, stats_, options);
-  server_->Serve(*loop_);
+  authenticator_ = *auth::Authenticator::Open({}, auth_stats_);
+  server_->Serve(*loop_, *authenticator_, auth_stats_);
   vitals_.Serving([this](runtime::Mail mail) { loop_->Post(std::move(mail)); });
   thread_ = std::thread([this] { ended_ = loop_->Run(*server_); });
   stub_ = v1::BrokerService::NewStub(NewChannel());

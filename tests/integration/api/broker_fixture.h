@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "server/api/server.h"
+#include "server/auth/authenticator.h"
 #include "server/core/broker.h"
 #include "server/runtime/loop.h"
 #include "server/runtime/vitals.h"
@@ -100,6 +101,8 @@ class BrokerFixture : public ::testing::Test {
   GateJournal journal_;
   runtime::Stats stats_;
   core::Broker broker_{{.seed = 1}};
+  auth::Stats auth_stats_;
+  std::unique_ptr<auth::Authenticator> authenticator_;
   std::unique_ptr<api::Server> server_;
   std::unique_ptr<runtime::Loop> loop_;
   runtime::Vitals vitals_;

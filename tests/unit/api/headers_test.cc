@@ -1,5 +1,6 @@
 #include "server/api/convert/headers.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <limits>
@@ -88,10 +89,21 @@ TEST(Headers, WhatTheBrokerOwnsIsDroppedFromMessages) {
   proto["x-death"].set_string_value("forged");
   proto["x-first-death-queue"].set_string_value("forged");
   proto["x-retry-count"].set_int_value(2);
-  const auto headers = TakeMessageHeaders(proto);
+  const auto headers = TakeMessageHeaders(proto, 100);
   ASSERT_TRUE(headers.ok());
   ASSERT_EQ(headers->size(), 1u);
   EXPECT_EQ(headers->front().name, "x-retry-count");
+}
+
+TEST(Headers, MoreThanTheLimitAreRefusedNestedOnesCounted) {
+  ProtoHeaders proto;
+  for (int i = 0; i < 3; ++i) proto["h" + std::to_string(i)].set_int_value(i);
+  EXPECT_TRUE(TakeMessageHeaders(proto, 3).ok());
+  proto["list"].mutable_list_value()->add_values()->set_int_value(1);
+  const auto refused = TakeMessageHeaders(proto, 4);
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(refused.status().message()), ::testing::HasSubstr("more than 4 headers"));
+  EXPECT_TRUE(TakeMessageHeaders(proto, 5).ok());
 }
 
 }  // namespace

@@ -33,7 +33,7 @@ class PublicationTest : public ::testing::Test {
   }
 
   Interner interner_;
-  PublicationReader reader_{100, interner_};
+  PublicationReader reader_{{.max_message_bytes = 100, .max_headers = 3}, interner_};
 };
 
 TEST_F(PublicationTest, CarriesEveryProperty) {
