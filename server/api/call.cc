@@ -133,6 +133,13 @@ absl::Status Call::Permit(const core::Command& command) {
   return status;
 }
 
+core::OwnerId Call::owner() const {
+  if (access_->everything()) return {};
+  const auto [it, is_new] = api_.owners.try_emplace(access_->user_name());
+  if (is_new) it->second = core::OwnerId{api_.owners.size()};
+  return it->second;
+}
+
 void Call::NoteRefusal(const absl::Status& refusal, bool is_new) {
   api_.auth_stats.CountDenied(auth::PermissionOf(refusal));
   if (!is_new) return;

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <string_view>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "server/api/convert/publication.h"
 #include "server/api/services.h"
@@ -41,6 +42,7 @@ struct Api {
   PublicationReader publications;
   auth::Authenticator& authenticator;
   auth::Stats& auth_stats;
+  absl::flat_hash_map<std::string, core::OwnerId> owners = {};  // by user, of those who logged in
   Scratch scratch = {};
 };
 
@@ -71,6 +73,8 @@ class Call : public runtime::Session {
   const auth::AccessPtr& access() const { return access_; }
   // Whether the caller may have this command carried out. A refusal is logged and counted.
   absl::Status Permit(const core::Command& command);
+  // Whose consumers and leases are the caller's: those of all logins of the same user.
+  core::OwnerId owner() const;
   // A refusal that was found in another way; `is_new`: not seen on this call before.
   void NoteRefusal(const absl::Status& refusal, bool is_new);
 

@@ -88,6 +88,7 @@ class ConsumeStream final : public Stream, public runtime::ConsumerSink {
     auto_ack_ = proto.auto_ack();
     consumer_ = loop().registry().Add(*this);
     command.consumer = consumer_;
+    command.owner = owner();
     loop().Submit(std::move(command));
     return absl::OkStatus();
   }

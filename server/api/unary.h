@@ -17,6 +17,7 @@
 #include <optional>
 #include <string_view>
 #include <utility>
+#include <variant>
 
 #include "server/api/call.h"
 #include "server/api/convert/error.h"
@@ -82,8 +83,17 @@ class UnaryCall final : public Call, public runtime::CallSink {
     message_.reset();
     status_ = command.ok() ? Permit(*command) : command.status();
     if (!status_.ok()) return;
+    SetOwner(*command);
     submitted_ = true;
     loop().Submit(*std::move(command));
+  }
+
+  void SetOwner(core::Command& command) const {
+    std::visit(
+        [this](auto& c) {
+          if constexpr (requires { c.owner; }) c.owner = owner();
+        },
+        command);
   }
 
   bool AwaitsReply() const {

@@ -65,6 +65,7 @@ class Broker::Impl {
     Queue* queue = nullptr;
     Entry* entry = nullptr;
     int64_t until_ms = 0;
+    OwnerId owner;
     TimerState timer;
   };
   // A delivery that is being settled: who holds it is either a consumer or a lease.
@@ -214,12 +215,16 @@ class Broker::Impl {
   void Handle(Settle&);
   void Handle(HandedOver&);
   void Handle(Ack&);
-  std::vector<SettleFailure> SettleAll(VirtualHost& host, Consumer* consumer,
+  // The consumer of this name, if it is the asker's; null otherwise.
+  static Consumer* FindConsumer(VirtualHost& host, const std::string& name, OwnerId asker);
+  // `holder`: the consumer whose deliveries are named, or who asks about leases.
+  using Holder = std::variant<Consumer*, OwnerId>;
+  std::vector<SettleFailure> SettleAll(VirtualHost& host, Holder holder,
                                        const std::vector<Settlement>& settlements);
   // Finds what a settlement names; what can't be found becomes a failure.
-  std::vector<Held> Resolve(VirtualHost& host, Consumer* consumer, const Settlement& settlement,
+  std::vector<Held> Resolve(VirtualHost& host, Holder holder, const Settlement& settlement,
                             std::vector<SettleFailure>& failures);
-  std::optional<Held> FindHeld(VirtualHost& host, Consumer* consumer, DeliveryTag tag);
+  std::optional<Held> FindHeld(VirtualHost& host, Holder holder, DeliveryTag tag);
   absl::Status UnknownTag(const VirtualHost& host, const Consumer* consumer, DeliveryTag tag) const;
   // What follows for a queue once a batch of settlements is through; only then, so that what was
   // requeued is back in its order before the next delivery.

@@ -23,6 +23,10 @@ using RequestId = storage::StrongId<struct RequestIdTag>;
 using PublisherId = storage::StrongId<struct PublisherIdTag>;
 using ConsumerId = storage::StrongId<struct ConsumerIdTag>;
 
+// Whose a consumer or lease is: from outside its stream only the same owner may settle. 0: there are
+// no users, so everybody is the same.
+using OwnerId = storage::StrongId<struct OwnerIdTag>;
+
 // Names a delivery within its consumer (from 1), or a lease within the broker.
 using DeliveryTag = storage::StrongId<struct DeliveryTagTag>;
 
@@ -142,6 +146,7 @@ struct Subscribe {
   bool exclusive = false;
   std::optional<storage::QueueOptions> declare;
   std::vector<BindingSpec> bindings;  // destination is the queue; needs declare
+  OwnerId owner;
 };
 
 enum class SettleOutcome : uint8_t { kAck = 1, kRequeue = 2, kReject = 3, kRetry = 4 };
@@ -189,6 +194,7 @@ struct Get {
   uint32_t max_messages = 1;
   bool auto_ack = false;
   int64_t lease_ms = 30'000;
+  OwnerId owner;
 };
 
 // Settles outside a stream: of a consumer by its name, or of leases if that is "".
@@ -198,6 +204,7 @@ struct Ack {
   std::string virtual_host;
   std::string consumer_name;
   std::vector<Settlement> settlements;
+  OwnerId owner;
 };
 
 struct TransactionSettlement {
@@ -213,6 +220,7 @@ struct Commit {
   uint64_t sequence = 0;
   std::vector<Publication> publications;
   std::vector<TransactionSettlement> settlements;
+  OwnerId owner;
 };
 
 // ---- Paging ----

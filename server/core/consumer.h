@@ -24,6 +24,7 @@ struct Consumer {
   Prefetch prefetch;
   bool auto_ack = false;
   bool exclusive = false;
+  OwnerId owner;
   bool open = false;  // Subscribed has been sent; deliveries may follow
   bool draining = false;
 

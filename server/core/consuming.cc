@@ -69,6 +69,7 @@ absl::StatusOr<Consumer*> Broker::Impl::AddConsumer(Subscribe& c) {
   consumer.prefetch = c.prefetch;
   consumer.auto_ack = c.auto_ack;
   consumer.exclusive = c.exclusive;
+  consumer.owner = c.owner;
   WARREN_CHECK(consumers_.emplace(consumer.id, std::move(owned)).second);
   (*host)->consumers.emplace(consumer.name, &consumer);
   (*queue)->consumers.emplace(consumer.id, &consumer);
@@ -181,7 +182,8 @@ void Broker::Impl::RunGet(Queue& queue, Get c) {
     if (c.auto_ack) ++usage_.pulled_auto_total;
     queue.leased.PushBack(entry);
     Lease& lease = leases_[last_lease_];
-    lease = {.queue = &queue, .entry = entry, .until_ms = now_ms_ + c.lease_ms};
+    lease = {.queue = &queue, .entry = entry, .until_ms = now_ms_ + c.lease_ms,
+             .owner = c.owner};
     if (c.auto_ack) {
       const Held held{.queue = &queue, .entry = entry, .consumer = nullptr};
       SettleOne(held, {.outcome = SettleOutcome::kAck}, Ledger::Left::kForGood);

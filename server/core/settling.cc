@@ -31,27 +31,32 @@ void Broker::Impl::Handle(HandedOver& c) {
 void Broker::Impl::Handle(Ack& c) {
   const absl::StatusOr<VirtualHost*> host = GetVirtualHost(c.virtual_host);
   if (!host.ok()) return Reply(c.request, host.status());
-  Consumer* consumer = nullptr;
+  Holder holder = c.owner;
   if (!c.consumer_name.empty()) {
-    const auto it = (*host)->consumers.find(c.consumer_name);
-    if (it == (*host)->consumers.end()) {
+    Consumer* consumer = FindConsumer(**host, c.consumer_name, c.owner);
+    if (consumer == nullptr) {
       const Subject subject{"consumer", c.consumer_name, c.virtual_host};
       return Reply(c.request, Error(absl::StatusCode::kNotFound, "CONSUMER_NOT_FOUND", subject,
                                     absl::StrCat(Describe(subject), " is not there (any more); its "
                                                  "unsettled deliveries have been requeued")));
     }
-    consumer = it->second;
+    holder = consumer;
   }
-  std::vector<SettleFailure> failures = SettleAll(**host, consumer, c.settlements);
+  std::vector<SettleFailure> failures = SettleAll(**host, holder, c.settlements);
   Reply(c.request, absl::OkStatus(), SettleFailures{std::move(failures)});
 }
 
-std::vector<SettleFailure> Broker::Impl::SettleAll(VirtualHost& host, Consumer* consumer,
+Consumer* Broker::Impl::FindConsumer(VirtualHost& host, const std::string& name, OwnerId asker) {
+  const auto it = host.consumers.find(name);
+  return it == host.consumers.end() || it->second->owner != asker ? nullptr : it->second;
+}
+
+std::vector<SettleFailure> Broker::Impl::SettleAll(VirtualHost& host, Holder holder,
                                                    const std::vector<Settlement>& settlements) {
   std::vector<SettleFailure> failures;
   std::vector<Queue*> touched;
   for (const Settlement& settlement : settlements) {
-    for (const Held& held : Resolve(host, consumer, settlement, failures)) {
+    for (const Held& held : Resolve(host, holder, settlement, failures)) {
       if (touched.empty() || touched.back() != held.queue) touched.push_back(held.queue);
       SettleOne(held, settlement, Ledger::Left::kForGood);
     }
@@ -66,9 +71,11 @@ void Broker::Impl::AfterSettling(Queue& queue) {
   SetQueueTimer(queue);  // what returned may expire
 }
 
-std::vector<Broker::Impl::Held> Broker::Impl::Resolve(VirtualHost& host, Consumer* consumer,
+std::vector<Broker::Impl::Held> Broker::Impl::Resolve(VirtualHost& host, Holder holder,
                                                       const Settlement& settlement,
                                                       std::vector<SettleFailure>& failures) {
+  Consumer* const* named = std::get_if<Consumer*>(&holder);
+  Consumer* consumer = named == nullptr ? nullptr : *named;
   std::vector<Held> found;
   found.reserve(settlement.tags.size());
   if (settlement.up_to) {
@@ -84,7 +91,7 @@ std::vector<Broker::Impl::Held> Broker::Impl::Resolve(VirtualHost& host, Consume
     }
   }
   for (const DeliveryTag tag : settlement.tags) {
-    const std::optional<Held> held = FindHeld(host, consumer, tag);
+    const std::optional<Held> held = FindHeld(host, holder, tag);
     if (held && !std::exchange(held->entry->claimed, true)) {
       found.push_back(*held);
     } else {
@@ -94,15 +101,19 @@ std::vector<Broker::Impl::Held> Broker::Impl::Resolve(VirtualHost& host, Consume
   return found;
 }
 
-std::optional<Broker::Impl::Held> Broker::Impl::FindHeld(VirtualHost& host, Consumer* consumer,
+std::optional<Broker::Impl::Held> Broker::Impl::FindHeld(VirtualHost& host, Holder holder,
                                                          DeliveryTag tag) {
-  if (consumer != nullptr) {
+  if (Consumer* const* named = std::get_if<Consumer*>(&holder)) {
+    Consumer* consumer = *named;
     const auto it = consumer->by_tag.find(tag.value);
     if (it == consumer->by_tag.end()) return std::nullopt;
     return Held{.queue = consumer->queue, .entry = it->second, .consumer = consumer};
   }
   const auto it = leases_.find(tag.value);
-  if (it == leases_.end() || &it->second.queue->virtual_host != &host) return std::nullopt;
+  if (it == leases_.end() || &it->second.queue->virtual_host != &host ||
+      it->second.owner != std::get<OwnerId>(holder)) {
+    return std::nullopt;
+  }
   return Held{.queue = it->second.queue, .entry = it->second.entry, .consumer = nullptr};
 }
 

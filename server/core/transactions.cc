@@ -32,6 +32,7 @@ struct Broker::Impl::Transaction {
   };
 
   VirtualHost* host = nullptr;
+  OwnerId owner;
   Producer* producer = nullptr;
   std::vector<Publish> publishes;
   std::vector<Settle> settles;
@@ -41,7 +42,7 @@ struct Broker::Impl::Transaction {
 void Broker::Impl::Handle(Commit& c) {
   const absl::StatusOr<VirtualHost*> host = GetVirtualHost(c.virtual_host);
   if (!host.ok()) return Reply(c.request, host.status());
-  Transaction transaction{.host = *host};
+  Transaction transaction{.host = *host, .owner = c.owner};
   if (!c.producer_id.empty()) {
     transaction.producer = &producers_.Get(c.virtual_host, c.producer_id, now_ms_);
     timers_.GoOffBy(producers_timer_, TimerKind::kProducers, 0,
@@ -78,20 +79,20 @@ absl::Status Broker::Impl::Prepare(Commit& c, Transaction& transaction) {
 absl::Status Broker::Impl::Prepare(const TransactionSettlement& settlement,
                                    Transaction& transaction) {
   VirtualHost& host = *transaction.host;
-  Consumer* consumer = nullptr;
+  Holder holder = transaction.owner;
   if (!settlement.consumer_name.empty()) {
-    const auto it = host.consumers.find(settlement.consumer_name);
-    if (it == host.consumers.end()) {
+    Consumer* consumer = FindConsumer(host, settlement.consumer_name, transaction.owner);
+    if (consumer == nullptr) {
       const Subject subject{"consumer", settlement.consumer_name, host.name};
       return Error(absl::StatusCode::kFailedPrecondition, "CONSUMER_NOT_FOUND", subject,
                    absl::StrCat(Describe(subject), " is not there (any more); its unsettled "
                                 "deliveries have been requeued, so begin again with the next one"));
     }
-    consumer = it->second;
+    holder = consumer;
   }
   std::vector<SettleFailure> failures;
   transaction.settles.push_back(
-      {.held = Resolve(host, consumer, settlement.settlement, failures),
+      {.held = Resolve(host, holder, settlement.settlement, failures),
        .settlement = &settlement.settlement});
   return failures.empty() ? absl::OkStatus() : failures.front().error;
 }

@@ -7,7 +7,7 @@ what it expects in one line.
 from __future__ import annotations
 
 import queue
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Optional, Union
 
@@ -61,10 +61,11 @@ def to_bytes(request: Request) -> bytes:
 
 
 class Wire:
-    """A channel of its own to the broker."""
+    """A channel of its own to the broker; `metadata` goes with every call."""
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, metadata: Sequence[tuple[str, str]] = ()) -> None:
         self.channel = grpc.insecure_channel(target, OPTIONS)
+        self._metadata = tuple(metadata)
 
     def call(
         self, method: str, request: Request, timeout: float = CALL_S
@@ -75,7 +76,7 @@ class Wire:
             f"/{SERVICE.full_name}/{method}", None, answer.FromString
         )  # fmt: skip
         try:
-            return made(to_bytes(request), timeout=timeout)
+            return made(to_bytes(request), timeout=timeout, metadata=self._metadata)
         except grpc.RpcError as error:
             return failure(errors.from_rpc_error(error))
 
@@ -87,7 +88,7 @@ class Wire:
 
     def stream(self, method: str, *frames: Request) -> Stream:
         """Opens a stream and sends these frames."""
-        return Stream(self.channel, method, frames)
+        return Stream(self.channel, method, frames, self._metadata)
 
     def close(self) -> None:
         self.channel.close()
@@ -102,13 +103,19 @@ class Wire:
 class Stream:
     """A bidirectional call. What isn't read by `read` stays unread: gRPC reads on demand."""
 
-    def __init__(self, channel: Any, method: str, frames: tuple[Request, ...]) -> None:
+    def __init__(
+        self,
+        channel: Any,
+        method: str,
+        frames: tuple[Request, ...],
+        metadata: tuple[tuple[str, str], ...] = (),
+    ) -> None:
         answer = getattr(broker_pb2, SERVICE.methods_by_name[method].output_type.name)
         self._frames: queue.SimpleQueue[Optional[bytes]] = queue.SimpleQueue()
         self.send(*frames)
         self._call = channel.stream_stream(
             f"/{SERVICE.full_name}/{method}", None, answer.FromString
-        )(self._sent(), timeout=120)
+        )(self._sent(), timeout=120, metadata=metadata)
 
     def send(self, *frames: Request) -> None:
         for frame in frames:

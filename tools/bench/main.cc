@@ -1,6 +1,7 @@
 // warren-bench: loads a broker and says how it fared.
 #include "tools/bench/command_line.h"
 #include "tools/bench/warren_target.h"
+#include "tools/login/login_flags.h"
 #include "warren/client/error.h"
 
 namespace warren::tools {
@@ -47,7 +48,9 @@ int Main(int argc, char** argv) {
                        .footer = kFooter,
                        .knows_exchanges = true,
                        .knows_transactions = true};
-  program.add_flags = [&options](CLI::App& app) {
+  LoginFlags login;
+  program.add_flags = [&options, &login](CLI::App& app) {
+    login.AddTo(app);
     app.add_option("--address", options.connection.address, "Broker, host:port")
         ->envname("WARRENCTL_ADDRESS")
         ->capture_default_str();
@@ -77,7 +80,10 @@ int Main(int argc, char** argv) {
     return absl::InvalidArgumentError(
         "--ack-lag needs an --ack-batch above 1 and a --prefetch of both together at least");
   };
-  program.connect = [&options] { return WarrenTarget::Connect(options); };
+  program.connect = [&options, &login]() -> absl::StatusOr<std::unique_ptr<Target>> {
+    if (absl::Status wrong = login.Apply(options.connection); !wrong.ok()) return wrong;
+    return WarrenTarget::Connect(options);
+  };
   program.explain = [](const absl::Status& status) {
     return std::string(status.message()) + " (" + client::ErrorInfoOf(status).reason + ")";
   };

@@ -4,6 +4,8 @@
 #include <map>
 #include <utility>
 
+#include "tools/login/login_flags.h"
+
 namespace warren::tools {
 namespace {
 
@@ -66,6 +68,8 @@ int RunWarrenctl(int argc, const char* const* argv) {
   app.add_option("--vhost", context.virtual_host, "Virtual host")
       ->envname("WARRENCTL_VHOST")
       ->capture_default_str();
+  LoginFlags login;
+  login.AddTo(app);
   const std::map<std::string, OutputFormat> formats = {{"table", OutputFormat::kTable},
                                                        {"json", OutputFormat::kJson}};
   app.add_option("-o,--output", context.format, "Output: table or json")
@@ -90,6 +94,10 @@ int RunWarrenctl(int argc, const char* const* argv) {
   options.virtual_host = context.virtual_host;
   // Somebody sits and waits.
   options.connect_timeout = std::chrono::seconds(2);
+  if (const absl::Status wrong = login.Apply(options); !wrong.ok()) {
+    PrintError(std::cerr, context.format, wrong);
+    return kExitUsage;
+  }
   auto connection = client::Connection::Open(options);
   const absl::Status status =
       connection.ok() ? context.action(**connection) : connection.status();

@@ -6,6 +6,7 @@
 
 #include <utility>
 
+#include "authorization.h"
 #include "io_thread.h"
 #include "status.h"
 #include "warren/v1/broker.grpc.pb.h"
@@ -54,8 +55,9 @@ struct Connection::Stubs {
 absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(ConnectionOptions options) {
   auto credentials =
       options.credentials != nullptr ? options.credentials : grpc::InsecureChannelCredentials();
-  auto channel =
-      grpc::CreateCustomChannel(options.address, credentials, ChannelArgumentsFor(options));
+  auto channel = grpc::experimental::CreateCustomChannelWithInterceptors(
+      options.address, credentials, ChannelArgumentsFor(options),
+      WithAuthorization(options.authorization));
   const auto deadline = std::chrono::system_clock::now() + options.connect_timeout;
   if (!channel->WaitForConnected(deadline)) {
     return MakeError(absl::StatusCode::kUnavailable, kUnavailable,

@@ -8,6 +8,7 @@ from warren import aio
 from warren._connection import Connection, connect
 from warren._consumer import Consumer
 from warren._delivery import Death, Delivery
+from warren._login import LoginOptions, Tls, Token
 from warren._publication import Body, Outcome, Publication, PublishOptions, PublishResult
 from warren._publisher import Blocked, Confirm, Publisher
 from warren._topology import (
@@ -67,6 +68,7 @@ __all__ = [
     "Headers",
     "Internal",
     "InvalidArgument",
+    "LoginOptions",
     "NotFound",
     "Outcome",
     "OutcomeUnknown",
@@ -82,6 +84,8 @@ __all__ = [
     "ResourceExhausted",
     "RetryPolicy",
     "StaleDelivery",
+    "Tls",
+    "Token",
     "Transaction",
     "Unauthenticated",
     "Unavailable",

@@ -15,6 +15,7 @@ from warren._commit import Lanes, publish_request
 from warren._consume_state import SettleErrorCallback
 from warren._consumer import Consumer
 from warren._delivery import Delivery
+from warren._login import Login, LoginOptions
 from warren._proto import broker_pb2
 from warren._publication import (
     Body,
@@ -56,22 +57,27 @@ class Connection:
         timeout: float = _rpc.DEFAULT_TIMEOUT_S,
         keepalive: Optional[float] = None,
         channel_options: Sequence[tuple[str, Any]] = (),
+        **login: Unpack[LoginOptions],
     ) -> None:
         """See `warren.connect`."""
         self.target = target
         self.virtual_host = virtual_host
         self.timeout = timeout
+        self._login = Login(login, credentials, metadata)
         options = _rpc.channel_options(keepalive, channel_options)
         self._channel = (
             grpc.insecure_channel(target, options)
-            if credentials is None
-            else grpc.secure_channel(target, credentials, options)
+            if self._login.credentials is None
+            else grpc.secure_channel(target, self._login.credentials, options)
         )
         self._methods = _rpc.Methods(self._channel)
-        self._metadata = tuple(metadata)
         self._lanes = Lanes()
         self._children: weakref.WeakSet[Any] = weakref.WeakSet()
         self._closed = False
+
+    @property
+    def _metadata(self) -> tuple[tuple[str, str], ...]:
+        return self._login.metadata
 
     # --- topology -------------------------------------------------------------------------------
 
@@ -392,18 +398,22 @@ def connect(
     timeout: float = _rpc.DEFAULT_TIMEOUT_S,
     keepalive: Optional[float] = None,
     channel_options: Sequence[tuple[str, Any]] = (),
+    **login: Unpack[LoginOptions],
 ) -> Connection:
     """Opens a connection to the broker at `target`, such as "127.0.0.1:7171".
 
     Args:
         target: address and port, or any name that gRPC resolves.
         virtual_host: everything on the connection happens in this one.
-        credentials: TLS, made by `grpc.ssl_channel_credentials`. Default: plain text.
+        credentials: TLS, made by `grpc.ssl_channel_credentials`, for what `tls` can't say.
         metadata: sent with every call, such as an authorization header.
         timeout: seconds that a call waits for the broker before it raises.
         keepalive: seconds of silence after which the transport asks whether the peer is alive.
             Default: never; the broker must allow pings as frequent as that.
         channel_options: more gRPC channel arguments.
+        **login: who connects, and how: `user` and `password`, or `token` (a text, or a function
+            that gives the current one); `tls`: True, or a `warren.Tls` with files. Default: no
+            login, in plain text.
 
     """
     return Connection(
@@ -414,4 +424,5 @@ def connect(
         timeout=timeout,
         keepalive=keepalive,
         channel_options=channel_options,
+        **login,
     )

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -34,8 +35,11 @@ struct ConnectionOptions {
   std::string address = "127.0.0.1:7171";
   // For requests that name none.
   std::string virtual_host = "/";
-  // Null: plaintext.
+  // TLS, as credentials.h makes it. Null: plaintext.
   std::shared_ptr<grpc::ChannelCredentials> credentials;
+  // Gives the header `authorization` (see credentials.h) for each call and stream, on any thread, so
+  // that a token can be renewed. Null: none.
+  std::function<std::string()> authorization;
   // How long Open waits for the broker.
   std::chrono::milliseconds connect_timeout{5'000};
   // How often a connection with open streams is probed, so that a peer that vanished without a word

@@ -15,6 +15,7 @@ from warren import _requests, _rpc, _topology
 from warren._commit import Lanes, publish_request
 from warren._consume_state import SettleErrorCallback
 from warren._delivery import Delivery
+from warren._login import Login, LoginOptions
 from warren._proto import broker_pb2
 from warren._publication import (
     Body,
@@ -54,22 +55,27 @@ class Connection:
         timeout: float = _rpc.DEFAULT_TIMEOUT_S,
         keepalive: Optional[float] = None,
         channel_options: Sequence[tuple[str, Any]] = (),
+        **login: Unpack[LoginOptions],
     ) -> None:
         """See `warren.aio.connect`."""
         self.target = target
         self.virtual_host = virtual_host
         self.timeout = timeout
+        self._login = Login(login, credentials, metadata)
         options = _rpc.channel_options(keepalive, channel_options)
         self._channel: Any = (
             grpc.aio.insecure_channel(target, options)
-            if credentials is None
-            else grpc.aio.secure_channel(target, credentials, options)
+            if self._login.credentials is None
+            else grpc.aio.secure_channel(target, self._login.credentials, options)
         )
         self._methods = _rpc.Methods(self._channel)
-        self._metadata = tuple(metadata)
         self._lanes = Lanes()
         self._children: weakref.WeakSet[Any] = weakref.WeakSet()
         self._closed = False
+
+    @property
+    def _metadata(self) -> tuple[tuple[str, str], ...]:
+        return self._login.metadata
 
     # --- topology -------------------------------------------------------------------------------
 
@@ -358,6 +364,7 @@ def connect(
     timeout: float = _rpc.DEFAULT_TIMEOUT_S,
     keepalive: Optional[float] = None,
     channel_options: Sequence[tuple[str, Any]] = (),
+    **login: Unpack[LoginOptions],
 ) -> Connection:
     """Opens a connection to the broker at `target`; for the arguments see `warren.connect`.
 
@@ -371,4 +378,5 @@ def connect(
         timeout=timeout,
         keepalive=keepalive,
         channel_options=channel_options,
+        **login,
     )
