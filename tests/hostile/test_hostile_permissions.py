@@ -224,15 +224,14 @@ def test_nobody_settles_what_another_user_holds(guarded: WarrenProcess) -> None:
 
         def commit(tag: int, consumer: str = "") -> pb.CommitRequest:
             made = pb.CommitRequest()
-            made.settlements.add(
-                consumer=consumer, settlement=ack(tag).settlements[0]
-            )
+            made.settlements.add(consumer=consumer, settlement=ack(tag).settlements[0])
             return made
 
         [failure] = wire.call("Ack", ack(leased.delivery_tag)).failures
         assert failure.error.reason == "DELIVERY_TAG_UNKNOWN"
         assert wire.fails("Commit", commit(leased.delivery_tag)).reason == "DELIVERY_TAG_UNKNOWN"
-        for request in (ack(delivered.delivery_tag, "roots"), commit(delivered.delivery_tag, "roots")):
+        tag = delivered.delivery_tag
+        for request in (ack(tag, "roots"), commit(tag, "roots")):
             method = "Ack" if isinstance(request, pb.AckRequest) else "Commit"
             assert wire.fails(method, request).reason == "CONSUMER_NOT_FOUND"
         assert not own.call("Ack", ack(leased.delivery_tag)).failures
