@@ -93,7 +93,7 @@ TEST_F(PublicationTest, ForgedDeathHeadersAloneLeaveNoProperties) {
 }
 
 TEST_F(PublicationTest, ABodyBeyondASmallOneIsMovedNotCopied) {
-  PublicationReader reader(1000, interner_);
+  PublicationReader reader({.max_message_bytes = 1000, .max_headers = 3}, interner_);
   v1::Publication proto = Minimal();
   proto.mutable_message()->set_body(std::string(storage::SharedString::kMostCopied + 1, 'b'));
   const char* const bytes = proto.message().body().data();
