@@ -28,7 +28,8 @@ ONLY_OF = {
     "warren_shard_epoch": ("postgres",),
     "warren_lease_remaining_seconds": ("postgres",),
     "warren_fenced_writes_total": ("postgres",),
-    "warren_tls_certificate_expiry_timestamp_seconds": (),  # test_hostile_tls.py has a broker with TLS
+    # A broker with TLS has it: test_hostile_tls.py.
+    "warren_tls_certificate_expiry_timestamp_seconds": (),
 }
 
 
