@@ -1,5 +1,5 @@
-// warren-bench's load on RabbitMQ, by librabbitmq: classic queues, publisher confirms, manual
-// acknowledgements. Run by hand, or by tests/bench/compare.py.
+// warren-bench's load on RabbitMQ, by librabbitmq: classic or quorum queues, publisher confirms,
+// manual acknowledgements. Run by hand, or by tests/bench/compare.py.
 #include <amqp.h>
 #include <amqp_tcp_socket.h>
 #include <sys/time.h>
@@ -286,12 +286,17 @@ class RabbitConsumeLink : public ConsumeLink {
 
 class RabbitTarget : public Target {
  public:
-  RabbitTarget(Address address, Connection connection)
-      : address_(std::move(address)), connection_(std::move(connection)) {}
+  RabbitTarget(Address address, std::string queue_type, Connection connection)
+      : address_(std::move(address)),
+        queue_type_(std::move(queue_type)),
+        connection_(std::move(connection)) {}
 
   absl::Status DeclareQueue(const std::string& name, bool durable) override {
+    amqp_table_entry_t type{.key = amqp_cstring_bytes("x-queue-type"),
+                            .value = {.kind = AMQP_FIELD_KIND_UTF8,
+                                      .value = {.bytes = Bytes(queue_type_)}}};
     amqp_queue_declare(connection_.get(), kChannel, Bytes(name), 0, durable ? 1 : 0, 0, 0,
-                       amqp_empty_table);
+                       {.num_entries = 1, .entries = &type});
     return FromReply("declare a queue", amqp_get_rpc_reply(connection_.get()));
   }
   absl::Status DeleteQueue(const std::string& name) override {
@@ -307,23 +312,28 @@ class RabbitTarget : public Target {
 
  private:
   const Address address_;
+  const std::string queue_type_;
   const Connection connection_;
 };
 
 int Main(int argc, char** argv) {
   Address address;
+  std::string queue_type = "classic";
   BenchProgram program{.name = "rabbitmq_bench",
                        .description = "rabbitmq_bench: load a RabbitMQ server as warren-bench does"};
-  program.add_flags = [&address](CLI::App& app) {
+  program.add_flags = [&address, &queue_type](CLI::App& app) {
     app.add_option("--host", address.host, "Server")->capture_default_str();
     app.add_option("--port", address.port, "Its AMQP port")->capture_default_str();
     app.add_option("--user", address.user, "User")->capture_default_str();
     app.add_option("--password", address.password, "Password")->capture_default_str();
+    app.add_option("--queue-type", queue_type, "Of the queues: classic, or quorum, always durable")
+        ->check(CLI::IsMember({"classic", "quorum"}))
+        ->capture_default_str();
   };
-  program.connect = [&address]() -> absl::StatusOr<std::unique_ptr<Target>> {
+  program.connect = [&address, &queue_type]() -> absl::StatusOr<std::unique_ptr<Target>> {
     auto connection = Connect(address);
     if (!connection.ok()) return connection.status();
-    return std::make_unique<RabbitTarget>(address, *std::move(connection));
+    return std::make_unique<RabbitTarget>(address, queue_type, *std::move(connection));
   };
   program.explain = [](const absl::Status& status) { return std::string(status.message()); };
   return RunBenchProgram(program, argc, argv);
