@@ -77,17 +77,20 @@ bench-recovery: build test-tools ## Measure the start on an empty store and afte
 
 .PHONY: pictures
 pictures: build test-tools ## Draw the dashboards from real data into docs/pictures (three minutes).
-	@$(VENV)/bin/pip install --quiet --disable-pip-version-check 'matplotlib>=3.8,<4'
 	@PYTHONPATH=tests/support:tests/monitoring WARREN_BINARY=$(abspath $(BUILD))/bin/warren \
 	  $(VENV)/bin/python tests/monitoring/pictures.py $(ARGS)
 
+# All of it goes to the page, a part to the terminal alone.
 .PHONY: compare
-compare: dependencies compare-dependencies ## Measure Warren, RabbitMQ and others under the same load (20 minutes); REPEATS=…, ARGS="--seconds 5 …".
+compare: test-tools compare-dependencies ## Measure Warren, RabbitMQ, NATS and others under the same load and write docs/benchmarks.md (35 minutes); REPEATS=…; with ARGS="--systems … --seconds 5" a part, and no page.
+	@deploy/debian13.sh $(BUILD)/debian13
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check 'pika>=1.3,<2'
 	@CMAKE_CXX_COMPILER_LAUNCHER=$$(command -v ccache || true) \
 	  cmake --preset release -DWARREN_WERROR=$(WERROR) >/dev/null
 	@echo "building what is compared, $(JOBS) at a time"
 	@$(NINJA) -C $(BUILD) warren warren-bench peer_benches
-	@$(PYTHON) tests/bench/compare.py --build $(BUILD) --repeats $(or $(REPEATS),3) $(ARGS)
+	@$(VENV)/bin/python tests/bench/compare.py --build $(BUILD) --repeats $(or $(REPEATS),3) \
+	  $(or $(ARGS),--page docs/benchmarks.md)
 
 .PHONY: sim
 sim: $(BUILD)/build.ninja ## Run the core in simulated worlds and look for one that fails; SEEDS=1-100000, ACTIONS=….

@@ -21,7 +21,7 @@ test_packages=(clang-16 gcovr git libclang-rt-16-dev postgresql prometheus)
 # Asked for by command, since others than Debian provide them, too.
 test_commands=(npm)
 # Other brokers, which are started by hand alone.
-compare_packages=(rabbitmq-server librabbitmq-dev nats-server libnats-dev)
+compare_packages=(rabbitmq-server librabbitmq-dev nats-server libnats-dev debootstrap)
 
 case "${1:-}" in
   build) packages=("${build_packages[@]}") commands=() ;;

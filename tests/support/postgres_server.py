@@ -105,6 +105,14 @@ class PostgresServer:
         return self._process.pid
 
     @property
+    def version(self) -> str:
+        """Of the server, for people."""
+        done = subprocess.run(
+            [self._bin / "postgres", "--version"], capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip().replace("postgres (PostgreSQL)", "PostgreSQL")
+
+    @property
     def running(self) -> bool:
         """Whether the postmaster is there; it ends by itself when it can't recover."""
         return self._process is not None and self._process.poll() is None

@@ -7,26 +7,15 @@ import sys
 from pathlib import Path
 from typing import ClassVar
 
-from .peer import Figures, Peer
+from .peer import Figures, SelfLoadedPeer
 
 PROGRAM = Path(__file__).resolve().parents[1] / "append_bench.py"
 
 
-class Disk(Peer):
+class Disk(SelfLoadedPeer):
     """No server: a file that grows."""
 
     name: ClassVar[str] = "disk"
-    cases: ClassVar[tuple[str, ...]] = ("append",)
-
-    def start(self) -> None:
-        """See Peer."""
-
-    def stop(self) -> None:
-        """See Peer."""
-
-    def servers(self) -> list[int]:
-        """See Peer."""
-        return []
 
     def run(self, case: str) -> Figures:
         """A sync for each window of messages, which is when a producer must wait at the latest."""

@@ -1,7 +1,8 @@
 """A system that `compare.py` measures: how it is started, loaded and stopped.
 
-A new one is a file of its own beside this one, and a line in `compare.py`. One that the load
-generator speaks to (see tools/bench/target.h) derives from LoadedPeer; anything else from Peer.
+A new one is a file of its own beside this one, and lines in `plan.py`. One that the load generator
+speaks to (see tools/bench/target.h) derives from LoadedPeer and has its cases from `cases`;
+anything else derives from SelfLoadedPeer.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import os
 import subprocess
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Optional
 
@@ -26,21 +28,28 @@ class Settings:
     seconds: float
     warmup_s: float
     messages: int  # of the cases that count instead of watching the clock
+    scale: float  # of what is large: 1 is the million messages that a case's name promises
+    turns: int  # of a case that takes turns with what it is compared with
     size: int
     window: int
     prefetch: int
     ack_batch: int
+
+    def scaled(self, number: int) -> int:
+        """Of something large."""
+        return max(1, round(number * self.scale))
 
 
 @dataclasses.dataclass(frozen=True)
 class Figures:
     """Of one case, once."""
 
-    msgs_per_s: float
+    msgs_per_s: Optional[float] = None
     cpu_s_per_million: Optional[float] = None
     rss_mib: Optional[float] = None
     p50_ms: Optional[float] = None
     p99_ms: Optional[float] = None
+    more: Mapping[str, float] = dataclasses.field(default_factory=dict)  # of this case alone
 
 
 class Unavailable(Exception):
@@ -87,12 +96,12 @@ class Generator:
 
 
 class Peer(abc.ABC):
-    """Started with an empty store in `folder`, used for all of its cases in turn, stopped."""
+    """Started with an empty store in `folder`, used for some cases in turn, stopped."""
 
     name: ClassVar[str]
-    cases: ClassVar[tuple[str, ...]]
 
     def __init__(self, settings: Settings, folder: Path) -> None:
+        """Starts nothing yet."""
         self.settings = settings
         self.folder = folder
 
@@ -103,27 +112,25 @@ class Peer(abc.ABC):
             raise Unavailable(f"{path} isn't built")
         return str(path)
 
-    @abc.abstractmethod
-    def start(self) -> None:
+    def start(self) -> None:  # noqa: B027 (some have nothing to start)
         """Returns once it can be used. Unavailable if it can't be here."""
 
-    @abc.abstractmethod
-    def stop(self) -> None:
+    def stop(self) -> None:  # noqa: B027 (or to stop)
         """Leaves no process behind; also if start failed half-way."""
 
-    @abc.abstractmethod
     def servers(self) -> list[int]:
         """The processes whose cost, with all below them, is the system's."""
+        return []
 
-    @abc.abstractmethod
-    def run(self, case: str) -> Figures:
-        """Runs one of `cases`, and fails if a message is lost."""
+    def version(self) -> str:
+        """What is measured, for the report. After `start`."""
+        return ""
 
-    def measured(self, *commands: list[str]) -> Measured:
+    def measured(self, *commands: Sequence[str]) -> Measured:
         """Runs generators, all at once, until they end by themselves."""
         before = measure.cpu_seconds(self.servers())
         with measure.PeakMemory(self.servers()) as peak:
-            generators = [Generator(command) for command in commands]
+            generators = [Generator(list(command)) for command in commands]
             ended = [generator.wait() for generator in generators]
         cpu_s = measure.cpu_seconds(self.servers()) - before + sum(cpu for _, cpu in ended)
         for generator in generators:
@@ -131,44 +138,63 @@ class Peer(abc.ABC):
         return Measured([output for output, _ in ended], cpu_s, peak.mib)
 
 
-# What a case means to the load generator, and which of its figures count.
-LOADS = {
-    "keeping_up": (["--persistent"], "consumed_per_s", "end_to_end_latency"),
-    "keeping_up_transient": ([], "consumed_per_s", "end_to_end_latency"),
-    "publish_only": (["--persistent", "--consumers=0", "--keep"], "confirmed_per_s",
-                     "confirm_latency"),
-    "drain": (["--persistent", "--producers=0"], "consumed_per_s", None),
-}  # fmt: skip
-COUNTED = ("publish_only", "drain")
+class SelfLoadedPeer(Peer):
+    """One that loads itself."""
+
+    @abc.abstractmethod
+    def run(self, case: str) -> Figures:
+        """Runs a case that plan.py gives it, and fails if a message is lost."""
 
 
 class LoadedPeer(Peer):
-    """One that a program with the flags of warren-bench loads. `drain` follows `publish_only`."""
+    """One that a program with the flags of warren-bench loads."""
+
+    # Of Settings.messages, for a system that would take too long.
+    messages_share: ClassVar[float] = 1.0
 
     @abc.abstractmethod
     def generator(self) -> list[str]:
         """The program and where it finds the server."""
 
-    def run(self, case: str) -> Figures:
-        """See Peer."""
-        flags, rate, latency = LOADS[case]
+    def python_publisher(self) -> list[str]:
+        """A program of `cases` that publishes by the system's Python client, and its address."""
+        raise NotImplementedError
+
+    def flags(self) -> list[str]:
+        """Of every load."""
         s = self.settings
-        extent = (
-            [f"--count={s.messages}"]
-            if case in COUNTED
-            else [f"--duration={s.seconds}", f"--warmup={s.warmup_s}"]
-        )
-        measured = self.measured([
-            *self.generator(), "--json", "--quiet", *flags, *extent, f"--size={s.size}",
-            f"--window={s.window}", f"--prefetch={s.prefetch}", f"--ack-batch={s.ack_batch}",
-        ])  # fmt: skip
-        result = json.loads(measured.outputs[0])
-        messages = max(result["total"]["published"], result["total"]["consumed"])
-        times = result[latency] if latency else {}
+        return ["--json", "--quiet", f"--size={s.size}", f"--window={s.window}",
+                f"--prefetch={s.prefetch}", f"--ack-batch={s.ack_batch}"]  # fmt: skip
+
+    def load(self, *flags: str) -> Load:
+        """Runs the generator; of a flag that is given twice the last counts."""
+        measured = self.measured([*self.generator(), *last_of_each([*self.flags(), *flags])])
+        return Load(json.loads(measured.outputs[0]), measured)
+
+
+@dataclasses.dataclass(frozen=True)
+class Load:
+    """What came of a load."""
+
+    result: dict  # as the generator prints it
+    measured: Measured
+
+    def figures(
+        self, rate: str, latency: Optional[str], more: Optional[Mapping[str, float]] = None
+    ) -> Figures:
+        """With those of the generator's rates and latencies that count."""
+        messages = max(self.result["total"]["published"], self.result["total"]["consumed"])
+        times = self.result[latency] if latency else {}
         return Figures(
-            msgs_per_s=result[rate],
-            cpu_s_per_million=measured.cpu_s / messages * 1e6,
-            rss_mib=measured.rss_mib,
+            msgs_per_s=self.result[rate],
+            cpu_s_per_million=self.measured.cpu_s / messages * 1e6,
+            rss_mib=self.measured.rss_mib,
             p50_ms=times.get("p50_ms"),
             p99_ms=times.get("p99_ms"),
+            more=more or {},
         )
+
+
+def last_of_each(flags: Sequence[str]) -> list[str]:
+    """The generator takes a flag once."""
+    return list({flag.partition("=")[0]: flag for flag in flags}.values())

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import ClassVar, Optional
 from urllib.parse import urlsplit
 
-from postgres_server import PostgresServer, bin_directory
+from postgres_server import PostgresServer
 
-from .peer import Figures, Measured, Peer, Settings
+from .peer import Figures, Measured, SelfLoadedPeer, Settings
+from .pgbench import PgBench
 from .warren_peer import start_postgres
 
 SCHEMA = "CREATE TABLE queue (id bigserial PRIMARY KEY, body bytea NOT NULL)"
@@ -27,17 +28,21 @@ DELETE FROM queue WHERE id IN
 """
 
 
-class SkipLocked(Peer):
+class SkipLocked(SelfLoadedPeer):
     """Latency is that of a transaction, since a table doesn't tell its consumers of news."""
 
     name: ClassVar[str] = "skip-locked"
-    cases: ClassVar[tuple[str, ...]] = ("keeping_up", "publish_only", "drain")
 
     def __init__(self, settings: Settings, folder: Path) -> None:
         """Starts nothing yet."""
         super().__init__(settings, folder)
         self._server: Optional[PostgresServer] = None
         self._url = ""
+        values = {"size": settings.size, "batch": settings.ack_batch}
+        self._scripts = {
+            "publish": PUBLISH.format(**values),
+            "consume": CONSUME.format(**values),
+        }
 
     def start(self) -> None:
         """See Peer."""
@@ -46,9 +51,7 @@ class SkipLocked(Peer):
         self._query(SCHEMA)
         # What TOAST compresses wouldn't be the same work.
         self._query("ALTER TABLE queue ALTER COLUMN body SET STORAGE EXTERNAL")
-        for name, text in (("publish", PUBLISH), ("consume", CONSUME)):
-            values = {"size": self.settings.size, "batch": self.settings.ack_batch}
-            (self.folder / f"{name}.sql").write_text(text.format(**values))
+        self._pgbench = PgBench(self.folder, self._url)
 
     def stop(self) -> None:
         """See Peer."""
@@ -60,8 +63,13 @@ class SkipLocked(Peer):
         assert self._server is not None
         return [self._server.pid]
 
-    def run(self, case: str) -> Figures:
+    def version(self) -> str:
         """See Peer."""
+        assert self._server is not None
+        return self._server.version
+
+    def run(self, case: str) -> Figures:
+        """See SelfLoadedPeer."""
         s = self.settings
         transactions = s.messages // s.ack_batch
         if case == "publish_only":
@@ -71,25 +79,25 @@ class SkipLocked(Peer):
         before = self._published()
         left = self._rows()
         extent = ["-T", str(round(s.seconds))]
-        measured = self.measured(self._pgbench("publish", extent), self._pgbench("consume", extent))
+        measured = self.measured(self._command("publish", extent), self._command("consume", extent))
         consumed = self._published() - before - (self._rows() - left)
         self._query("TRUNCATE queue")
         return self._figures("consume", measured, consumed, round(s.seconds))
 
     def _counted(self, script: str, transactions: int) -> Figures:
         before = self._rows()
-        measured = self.measured(self._pgbench(script, ["-t", str(transactions)]))
+        measured = self.measured(self._command(script, ["-t", str(transactions)]))
         messages = transactions * self.settings.ack_batch
         after = self._rows()
         if abs(after - before) != messages:
             raise RuntimeError(f"{script}: {before} rows became {after}, {messages} were moved")
-        seconds = sum(self._latencies_us(script)) / 1e6
+        seconds = sum(self._pgbench.latencies_us(script)) / 1e6
         return self._figures(script, measured, messages, seconds)
 
     def _figures(
         self, script: str, measured: Measured, messages: int, seconds: float
     ) -> Figures:
-        times = sorted(self._latencies_us(script))
+        times = sorted(self._pgbench.latencies_us(script))
         return Figures(
             msgs_per_s=messages / seconds,
             cpu_s_per_million=measured.cpu_s / messages * 1e6,
@@ -98,27 +106,8 @@ class SkipLocked(Peer):
             p99_ms=times[len(times) * 99 // 100] / 1e3,
         )
 
-    def _pgbench(self, script: str, extent: list[str]) -> list[str]:
-        found = bin_directory()
-        assert found is not None
-        for old in self._logs(script):
-            old.unlink()
-        return [
-            str(found / "pgbench"), "--no-vacuum", "--client=1", *extent, "--log",
-            f"--log-prefix={self.folder / script}", f"--file={self.folder / script}.sql",
-            "--protocol=prepared", self._url,
-        ]  # fmt: skip
-
-    def _logs(self, script: str) -> list[Path]:
-        return sorted(p for p in self.folder.glob(f"{script}.*") if p.suffix != ".sql")
-
-    def _latencies_us(self, script: str) -> list[int]:
-        """Of each transaction of the last run."""
-        return [
-            int(line.split()[2])
-            for log in self._logs(script)
-            for line in log.read_text().splitlines()
-        ]
+    def _command(self, script: str, extent: list[str]) -> list[str]:
+        return self._pgbench.command(script, self._scripts[script], extent)
 
     def _query(self, sql: str) -> list[list[str]]:
         assert self._server is not None

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Optional
+from urllib.parse import urlsplit
 
 from postgres_server import PostgresServer, bin_directory
 from warren_process import WarrenProcess
 
 from .peer import LoadedPeer, Settings, Unavailable
 
-DURABLE = ("keeping_up", "publish_only", "drain")
+PUBLISH = Path(__file__).resolve().parents[1] / "cases" / "publish_by_warren.py"
 
 
 class Warren(LoadedPeer):
     """The broker in a process of its own."""
+
+    durable: ClassVar[bool] = True
 
     def __init__(self, settings: Settings, folder: Path) -> None:
         """Starts nothing yet."""
@@ -39,20 +45,49 @@ class Warren(LoadedPeer):
 
     def servers(self) -> list[int]:
         """See Peer."""
+        return [self.broker]
+
+    def version(self) -> str:
+        """See Peer."""
+        done = subprocess.run(
+            [self.program("warren"), "--version"], capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    @property
+    def broker(self) -> int:
+        """Its process, without a database's."""
         assert self._broker is not None
-        return [self._broker.pid]
+        return self._broker.pid
+
+    @property
+    def address(self) -> str:
+        """Of its API."""
+        assert self._broker is not None
+        return self._broker.grpc
 
     def generator(self) -> list[str]:
         """See LoadedPeer."""
-        assert self._broker is not None
-        return [self.program("warren-bench"), f"--address={self._broker.grpc}"]
+        return [self.program("warren-bench"), f"--address={self.address}"]
+
+    def python_publisher(self) -> list[str]:
+        """See LoadedPeer."""
+        return [sys.executable, str(PUBLISH), self.address]
+
+
+@dataclass(frozen=True)
+class Database:
+    """Of a PostgreSQL server."""
+
+    name: str
+    url: str
 
 
 class WarrenMemory(Warren):
     """Nothing survives."""
 
     name: ClassVar[str] = "warren-memory"
-    cases: ClassVar[tuple[str, ...]] = ("keeping_up_transient",)
+    durable: ClassVar[bool] = False
 
     def storage(self) -> str:
         """See Warren."""
@@ -63,7 +98,6 @@ class WarrenRocksDb(Warren):
     """The embedded store."""
 
     name: ClassVar[str] = "warren-rocksdb"
-    cases: ClassVar[tuple[str, ...]] = DURABLE
 
     def storage(self) -> str:
         """See Warren."""
@@ -74,17 +108,30 @@ class WarrenPostgres(Warren):
     """With a PostgreSQL on the same machine, whose cost counts."""
 
     name: ClassVar[str] = "warren-postgres"
-    cases: ClassVar[tuple[str, ...]] = DURABLE
 
     def __init__(self, settings: Settings, folder: Path) -> None:
         """Starts nothing yet."""
         super().__init__(settings, folder)
         self._database: Optional[PostgresServer] = None
 
+    @property
+    def server(self) -> PostgresServer:
+        """The database's."""
+        assert self._database is not None
+        return self._database
+
+    def create_database(self) -> Database:
+        """A new, empty one."""
+        url = self.server.create_database()
+        return Database(urlsplit(url).path[1:], url)
+
+    def version(self) -> str:
+        """See Peer."""
+        return f"{super().version()}, {self.server.version}"
+
     def storage(self) -> str:
         """See Warren."""
-        assert self._database is not None
-        return self._database.create_database()
+        return self.create_database().url
 
     def start(self) -> None:
         """See Peer."""
@@ -99,8 +146,7 @@ class WarrenPostgres(Warren):
 
     def servers(self) -> list[int]:
         """See Peer."""
-        assert self._database is not None
-        return [*super().servers(), self._database.pid]
+        return [*super().servers(), self.server.pid]
 
 
 def start_postgres() -> PostgresServer:
