@@ -71,6 +71,18 @@ fuzz: $(BUILD)-fuzz/build.ninja ## Feed hostile bytes to all that reads them, fo
 	@$(NINJA) -C $(BUILD)-fuzz fuzzers
 	@$(PYTHON) tests/fuzz/fuzzers.py --minutes $(or $(MINUTES),10) --jobs $(JOBS) $(FUZZERS)
 
+.PHONY: bench
+bench: $(BUILD)/build.ninja ## Measure what a message costs in the core and in routing, as bindings, queues, backlog and timers grow (2 minutes); ARGS="--benchmark_filter=…".
+	@echo "building the micro-benchmarks, $(JOBS) at a time"
+	@$(NINJA) -C $(BUILD) warren_core_bench warren_routing_bench
+	@for part in core routing; do $(BUILD)/bin/warren_$${part}_bench $(ARGS); done
+
+.PHONY: profile
+profile: build test-dependencies ## Show where the broker's time goes under load, by perf; STORAGE=…, ARGS="flags of warren-bench".
+	@deploy/install-dependencies.sh profile
+	@$(NINJA) -C $(BUILD) warren-bench
+	@WARREN_BINARY=$(abspath $(BUILD))/bin/warren $(PYTHON) tests/bench/profile_broker.py --output $(BUILD)/profile.data $(ARGS)
+
 .PHONY: bench-recovery
 bench-recovery: build test-tools ## Measure the start on an empty store and after a crash with 1,000,000 messages in it; STORAGE=….
 	@WARREN_BINARY=$(abspath $(BUILD))/bin/warren $(VENV)/bin/python tests/bench/recovery.py $(MESSAGES) $(BYTES)

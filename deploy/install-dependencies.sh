@@ -4,6 +4,7 @@
 #   deploy/install-dependencies.sh build   what building and running the broker takes
 #   deploy/install-dependencies.sh test    what the tests take on top
 #   deploy/install-dependencies.sh compare what `make compare` takes on top
+#   deploy/install-dependencies.sh profile what `make profile` takes on top
 #
 # docs/dependencies.md says what each is for.
 set -euo pipefail
@@ -14,7 +15,7 @@ build_packages=(
   librocksdb-dev libpq-dev libpqxx-dev zlib1g-dev prometheus-cpp-dev libcpp-httplib-dev libre2-dev
   libspdlog-dev libcli11-dev nlohmann-json3-dev
   libyaml-cpp-dev libsodium-dev libcjose-dev libjansson-dev libssl-dev
-  libgtest-dev libgmock-dev
+  libgtest-dev libgmock-dev libbenchmark-dev
   python3-venv
 )
 test_packages=(clang-16 gcovr git libclang-rt-16-dev postgresql prometheus)
@@ -22,12 +23,14 @@ test_packages=(clang-16 gcovr git libclang-rt-16-dev postgresql prometheus)
 test_commands=(npm)
 # Other brokers, which are started by hand alone.
 compare_packages=(rabbitmq-server librabbitmq-dev nats-server libnats-dev debootstrap)
+profile_packages=(linux-perf)
 
 case "${1:-}" in
   build) packages=("${build_packages[@]}") commands=() ;;
   test) packages=("${test_packages[@]}") commands=("${test_commands[@]}") ;;
   compare) packages=("${compare_packages[@]}") commands=() ;;
-  *) echo "usage: $0 build|test|compare" >&2; exit 2 ;;
+  profile) packages=("${profile_packages[@]}") commands=() ;;
+  *) echo "usage: $0 build|test|compare|profile" >&2; exit 2 ;;
 esac
 
 missing=()

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "tests/unit/routing/allocation_counts.h"
+#include "tests/support/allocation_counts.h"
 #include "tests/unit/routing/bound.h"
 #include "tests/unit/routing/type_names.h"
 

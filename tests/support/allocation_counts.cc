@@ -1,4 +1,4 @@
-#include "tests/unit/routing/allocation_counts.h"
+#include "tests/support/allocation_counts.h"
 
 #include <cstdlib>
 #include <new>
