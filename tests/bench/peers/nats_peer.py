@@ -36,8 +36,8 @@ class Nats(LoadedPeer):
         """See Peer."""
         self.program("nats_bench")
         config = self.folder / "nats.conf"
-        sync = f"sync_interval: {self.sync_interval}" if self.sync_interval else ""
-        config.write_text(f'jetstream {{ store_dir: "{self.folder}" {sync} }}\n')
+        sync = f"  sync_interval: {self.sync_interval}\n" if self.sync_interval else ""
+        config.write_text(f'jetstream {{\n  store_dir: "{self.folder}"\n{sync}}}\n')
         self._server.start(
             [*self._program(), "--addr=127.0.0.1", "--port=-1", f"--config={config}"],
             self.folder,
