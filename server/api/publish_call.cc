@@ -147,6 +147,8 @@ class PublishCall final : public Call, public runtime::PublisherSink {
 
 }  // namespace
 
-void ServePublish(Api& api) { PublishCall::Serve(api, CountersOf(api, runtime::RpcType::kUnary, "Publish")).Detach(); }
+void ServePublish(Api& api) {
+  PublishCall::Serve(api, CountersOf(api, runtime::RpcType::kUnary, "Publish")).Detach();
+}
 
 }  // namespace warren::api

@@ -3,9 +3,9 @@
 //
 // Publishers are held while more records wait for the journal than it should take at once, while
 // the journal can't go on or may be another broker's, while bodies fill the memory that they may
-// have or a disk is nearly full, and from the moment the broker is to stop. Consumers and settlements always go on: they are
-// the way out. Transactions that settle go on as well, unless it is the journal that can take no
-// more.
+// have or a disk is nearly full, and from the moment the broker is to stop. Consumers and
+// settlements always go on: they are the way out. Transactions that settle go on as well, unless it
+// is the journal that can take no more.
 //
 // A mark that was passed holds until a lower one is reached, so that publishers aren't stopped and
 // started message by message. A busy journal is normal under load and mostly over in milliseconds;

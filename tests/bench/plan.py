@@ -120,29 +120,25 @@ class Aim:
         return value <= limit if self.less_is_better else value >= limit
 
 
-def _ratio(name: str) -> Value:
-    return RATIOS[name]
-
-
 AIMS = (
-    Aim("one queue, transient, against RabbitMQ, times", _ratio("transient_vs_rabbitmq"), 6, 9),
-    Aim("the same against a bare relay", _ratio("transient_vs_relay"), 0.6, 0.85),
-    Aim("one queue, persistent, RocksDB, against RabbitMQ", _ratio("rocksdb_vs_rabbitmq"), 5, 8),
-    Aim("the same against NATS JetStream without sync", _ratio("rocksdb_vs_nats"), 2, 4),
+    Aim("one queue, transient, against RabbitMQ, times", RATIOS["transient_vs_rabbitmq"], 6, 9),
+    Aim("the same against a bare relay", RATIOS["transient_vs_relay"], 0.6, 0.85),
+    Aim("one queue, persistent, RocksDB, against RabbitMQ", RATIOS["rocksdb_vs_rabbitmq"], 5, 8),
+    Aim("the same against NATS JetStream without sync", RATIOS["rocksdb_vs_nats"], 2, 4),
     Aim("one queue, persistent, PostgreSQL, against RabbitMQ",
-        _ratio("postgres_vs_rabbitmq"), 3.5, 6),
-    Aim("the same against bare COPY", _ratio("postgres_vs_copy"), 0.6, 1),
+        RATIOS["postgres_vs_rabbitmq"], 3.5, 6),
+    Aim("the same against bare COPY", RATIOS["postgres_vs_copy"], 0.6, 1),
     Aim("the same, every message written, against bare COPY",
-        _ratio("postgres_vs_copy_publish_only"), 0.6, 1),
-    Aim("the same against a table with SKIP LOCKED", _ratio("postgres_vs_skip_locked"), 3, 10),
+        RATIOS["postgres_vs_copy_publish_only"], 0.6, 1),
+    Aim("the same against a table with SKIP LOCKED", RATIOS["postgres_vs_skip_locked"], 3, 10),
     Aim("publishing only, RocksDB, against RabbitMQ",
-        _ratio("rocksdb_vs_rabbitmq_publish_only"), 3, 5),
-    Aim("draining, RocksDB, against RabbitMQ", _ratio("rocksdb_vs_rabbitmq_drain"), 3, 5),
+        RATIOS["rocksdb_vs_rabbitmq_publish_only"], 3, 5),
+    Aim("draining, RocksDB, against RabbitMQ", RATIOS["rocksdb_vs_rabbitmq_drain"], 3, 5),
     Aim("publishing only, PostgreSQL, against RabbitMQ",
-        _ratio("postgres_vs_rabbitmq_publish_only"), 3, 5),
-    Aim("draining, PostgreSQL, against RabbitMQ", _ratio("postgres_vs_rabbitmq_drain"), 3, 5),
+        RATIOS["postgres_vs_rabbitmq_publish_only"], 3, 5),
+    Aim("draining, PostgreSQL, against RabbitMQ", RATIOS["postgres_vs_rabbitmq_drain"], 3, 5),
     Aim("ten queues, persistent, RocksDB, messages a second",
-        _ratio("ten_queues_msgs_per_s"), 100_000, 150_000),
+        RATIOS["ten_queues_msgs_per_s"], 100_000, 150_000),
     Aim("p99 end to end at 10,000/s, RocksDB, ms", figure(ROCKSDB, "rate_10000", "p99_ms"), 5, 2,
         less_is_better=True),
     Aim("p99 of the confirm at 10,000/s, RocksDB, ms",
@@ -155,8 +151,8 @@ AIMS = (
     Aim("p99 end to end at 10,000/s, transient, ms",
         figure(MEMORY, "rate_10000_transient", "p99_ms"), 3, 1, less_is_better=True),
     Aim("one message at a time, PostgreSQL, against a bare commit, times its time",
-        _ratio("one_at_a_time_vs_bare_commit"), 1.5, 1.2, less_is_better=True),
-    Aim("Python, persistent, confirmed, against pika", _ratio("python_vs_pika"), 2, 5),
+        RATIOS["one_at_a_time_vs_bare_commit"], 1.5, 1.2, less_is_better=True),
+    Aim("Python, persistent, confirmed, against pika", RATIOS["python_vs_pika"], 2, 5),
     Aim("memory of a queued message of 100 bytes, bytes",
         figure(MEMORY, "queued_message", "bytes_per_message"), 350, 200, less_is_better=True),
     Aim("100,000 bindings that don't match against 1,000, times the time",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import warren
@@ -34,6 +36,15 @@ def assert_serves(broker: WarrenProcess) -> None:
     while took[-1] > SOON_S and len(took) < ATTEMPTS:
         took.append(round_trip(broker))
     assert took[-1] <= SOON_S, f"round trips took {took} s"
+
+
+def eventually(check: Callable[[], bool], what: str, deadline_s: float) -> None:
+    """Waits until `check` is true; `what` says what it means if it never is."""
+    deadline = time.monotonic() + deadline_s
+    pause = threading.Event()
+    while not check():
+        assert time.monotonic() < deadline, what
+        pause.wait(0.05)
 
 
 def metric(broker: WarrenProcess, name: str) -> float:

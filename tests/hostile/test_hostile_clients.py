@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import warren
-from health import assert_serves, metric, resident_mib, round_trip
+from health import assert_serves, eventually, metric, resident_mib, round_trip
 from warren._proto import broker_pb2 as pb
 from warren._proto.message_pb2 import Message, Publication
 from warren_process import WarrenProcess
@@ -25,15 +25,6 @@ MAX_RESIDENT_MIB = 400
 STREAMS = 1000
 SOON_S = 5.0
 DEADLINE_S = 60.0
-
-
-def eventually(check, what: str) -> None:
-    """Waits until `check` is true."""
-    deadline = time.monotonic() + DEADLINE_S
-    pause = threading.Event()
-    while not check():
-        assert time.monotonic() < deadline, what
-        pause.wait(0.05)
 
 
 @pytest.fixture
@@ -143,7 +134,8 @@ def test_a_consumer_that_never_reads_costs_bounded_memory(
         connection.delete_queue("flooded")
         publisher.close(timeout=60)
         eventually(
-            lambda: metric(small, "warren_memory_used_bytes") == 0, "bodies are still in memory"
+            lambda: metric(small, "warren_memory_used_bytes") == 0, "bodies are still in memory",
+            DEADLINE_S,
         )
         assert_serves(small)
 
@@ -172,7 +164,10 @@ def test_a_publisher_that_never_reads_its_confirms_costs_bounded_memory(
         assert statistics.median(took) < 1
         assert resident_mib(small) < MAX_RESIDENT_MIB
         deaf.cancel()
-        eventually(lambda: metric(small, "warren_publishers") == 0, "the publisher is still there")
+        eventually(
+            lambda: metric(small, "warren_publishers") == 0, "the publisher is still there",
+            DEADLINE_S,
+        )  # fmt: skip
 
 
 def test_streams_opened_and_dropped_leave_nothing(broker: WarrenProcess, queue: str) -> None:
@@ -201,9 +196,10 @@ def test_streams_opened_and_dropped_leave_nothing(broker: WarrenProcess, queue: 
         eventually(
             lambda: connection.declare_queue(queue, passive=True).consumer_count == 0,
             "consumers are still there",
+            DEADLINE_S,
         )
     for name, count in before.items():
-        eventually(lambda n=name, c=count: metric(broker, n) <= c, f"{name} stays high")
+        eventually(lambda n=name, c=count: metric(broker, n) <= c, f"{name} stays high", DEADLINE_S)
 
 
 def test_calls_held_past_their_deadline_leave_nothing(new_broker) -> None:
@@ -216,7 +212,7 @@ def test_calls_held_past_their_deadline_leave_nothing(new_broker) -> None:
         stop = threading.Event()
         flooding = threading.Thread(target=flood, args=(publisher, "full", stop, b""))
         flooding.start()
-        eventually(lambda: is_held(broker, publisher), "nobody is held")
+        eventually(lambda: is_held(broker, publisher), "nobody is held", DEADLINE_S)
         stop.set()
         flooding.join()
         connection.declare_queue("late", durable=False)

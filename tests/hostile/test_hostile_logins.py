@@ -8,7 +8,6 @@ import json
 import os
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +19,7 @@ import pytest
 import warren
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from health import metric
+from health import eventually, metric
 from secured import PASSWORD, Issuer, audit, basic, bearer, password_hash, user, write_users
 from warren._proto import broker_pb2 as pb
 from warren_process import WarrenProcess, binary
@@ -28,15 +27,6 @@ from wire import STREAMS, UNARY, Wire
 
 DEADLINE_S = 30.0
 GUESSES = 1000
-
-
-def eventually(check, what: str) -> None:
-    """Waits until `check` is true."""
-    deadline = time.monotonic() + DEADLINE_S
-    pause = threading.Event()
-    while not check():
-        assert time.monotonic() < deadline, what
-        pause.wait(0.05)
 
 
 @pytest.fixture
@@ -198,7 +188,9 @@ def test_changed_users_count_without_a_restart(closed: WarrenProcess, users: Pat
             return confirm.error.reason
 
         sequence = iter(range(1, 1 << 20))
-        eventually(lambda: publish(next(sequence)) == "ACCESS_REFUSED", "she may still write")
+        eventually(
+            lambda: publish(next(sequence)) == "ACCESS_REFUSED", "she may still write", DEADLINE_S
+        )
         # A file that is wrong changes nothing.
         users.write_text("users: 3")
         closed.wait_output("can't be read anew")
@@ -241,6 +233,7 @@ def test_a_thousand_guesses_are_refused_and_others_are_served(closed: WarrenProc
         eventually(
             lambda: len(audit(closed, "login refused", mechanism="basic")) == GUESSES,
             "not every guess is in the log",
+            DEADLINE_S,
         )
         assert slowest < 2
     serves(closed, user="anna", password=PASSWORD)  # known, so not throttled
