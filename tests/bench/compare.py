@@ -91,8 +91,8 @@ def machine() -> dict[str, object]:
     cpu = [line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
            if line.startswith("model name")]  # fmt: skip
     packages = subprocess.run(
-        ["dpkg-query", "-W", "-f", "${Package}=${Version}\\n", "rabbitmq-server", "erlang-base",
-         "nats-server", "postgresql-*[0-9]", "librocksdb*[0-9]", "libgrpc++1*"],
+        ["dpkg-query", "-W", "-f", "${Package}=${Version}\\n", "postgresql-*[0-9]",
+         "librocksdb*[0-9]", "libgrpc++1*"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     commit = subprocess.run(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,7 +18,9 @@ from .spoken_server import SpokenServer
 
 LISTENING = re.compile(r"Listening for client connections on (\S+)")
 VERSION = re.compile(r"Version: +(\S+)")
+OWN_VERSION = re.compile(r"v(\d+)\.(\d+)")  # by --version
 START_TIMEOUT_S = 30.0
+FIRST_TO_SYNC = (2, 10)  # `sync_interval: always`
 
 
 class Nats(LoadedPeer):
@@ -80,7 +83,10 @@ class SyncedNats(Nats):
 
     def start(self) -> None:
         """See Peer."""
-        try:
-            super().start()
-        except RuntimeError as error:
-            raise Unavailable(f"this version can't sync each message: {error}") from error
+        asked = subprocess.run(
+            [*self._program(), "--version"], capture_output=True, text=True, check=True
+        )
+        [major, minor] = OWN_VERSION.findall(asked.stdout)[0]
+        if (int(major), int(minor)) < FIRST_TO_SYNC:
+            raise Unavailable(f"NATS {major}.{minor} can't sync each message")
+        super().start()
