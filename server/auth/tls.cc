@@ -151,8 +151,10 @@ class ReloadingCredentials final : public grpc::ServerCredentials {
       Log(LogCategory::kAuth, LogLevel::kInfo, "read anew", {{"file", files_.certificate}});
     }
     const grpc_ssl_pem_key_cert_pair pair{identity->key.c_str(), identity->certificate.c_str()};
-    *config = grpc_ssl_server_certificate_config_create(
-        identity->client_ca.empty() ? nullptr : identity->client_ca.c_str(), &pair, 1);
+    // gRPC asserts that there are authorities, although it asks no client for a certificate then.
+    const std::string& authorities =
+        identity->client_ca.empty() ? identity->certificate : identity->client_ca;
+    *config = grpc_ssl_server_certificate_config_create(authorities.c_str(), &pair, 1);
     return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
   }
 

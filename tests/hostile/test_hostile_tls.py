@@ -100,6 +100,18 @@ def test_where_a_certificate_is_required_a_password_is_not_enough(
     declares(broker, tls=Tls(authority.path, *authority.issue("anna", "anna")))
 
 
+def test_without_authorities_of_clients_none_is_asked_for(
+    new_broker, authority: Authority, stranger: Authority
+) -> None:
+    certificate, key = authority.issue("broker", "broker")
+    flags = [f"--tls-certificate={certificate}", f"--tls-key={key}"]
+    broker = new_broker("memory:", *flags).start()
+    declares(broker, tls=Tls(authority.path))
+    # One that is shown all the same isn't looked at.
+    declares(broker, tls=Tls(authority.path, *stranger.issue("anna", "anna")))
+    declares(broker, tls=Tls(authority.path, *authority.issue("anna", "anna")))
+
+
 def test_a_changed_certificate_is_presented_without_a_restart(start, authority: Authority) -> None:
     broker = start()
     ca = Tls(authority.path)
