@@ -17,6 +17,7 @@ import warren
 from panels import Panel
 from postgres_server import PostgresServer
 from prometheus_server import DEPLOY, PrometheusServer, why_not
+from secured import Authority
 from storages import why_not as why_no_store
 from warren_process import WarrenProcess
 from workload import Workload
@@ -37,18 +38,22 @@ ALL_PANELS = panels.panels(PrometheusServer.INTERVAL_S)
 def prometheus(
     tmp_path_factory: pytest.TempPathFactory, postgres_servers: Callable[[], PostgresServer]
 ) -> Iterator[PrometheusServer]:
-    """One that scrapes a broker on PostgreSQL, which has every metric, while it is at work."""
+    """One that scrapes a broker on PostgreSQL and with TLS, which has every metric, at work."""
     for reason in (why_not(), why_no_store("postgres")):
         if reason:
             pytest.skip(reason)
     directory = tmp_path_factory.mktemp("prometheus")
     storage = postgres_servers().create_database()
-    with WarrenProcess(directory / "broker", storage=storage) as broker:
-        with warren.connect(broker.grpc) as connection:
+    authority = Authority(directory / "certificates", "warren")
+    certificate, key = authority.issue("broker", "broker")
+    flags = [f"--tls-certificate={certificate}", f"--tls-key={key}"]
+    tls = warren.Tls(authority.path)
+    with WarrenProcess(directory / "broker", storage=storage, arguments=flags) as broker:
+        with warren.connect(broker.grpc, tls=tls) as connection:
             Workload.declare(connection)
             connection.publish("", "nobody", b"to be recovered")
         broker.restart()
-        with PrometheusServer(directory, broker.http) as server, Workload(broker.grpc):
+        with PrometheusServer(directory, broker.http) as server, Workload(broker.grpc, tls=tls):
             yield server
 
 

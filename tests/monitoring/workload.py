@@ -15,8 +15,11 @@ class Workload:
     An error of one of them comes up at the end of the block.
     """
 
-    def __init__(self, address: str, pause_s: float = 0.01) -> None:
+    def __init__(
+        self, address: str, pause_s: float = 0.01, tls: Optional[warren.Tls] = None
+    ) -> None:
         self._address = address
+        self._tls = tls
         self._pause_s = pause_s  # between rounds, so that the machine has other things to do, too
         self._stop = threading.Event()
         self._error: Optional[BaseException] = None
@@ -94,13 +97,13 @@ class Workload:
 
     def _run(self, work) -> None:  # type: ignore[no-untyped-def]
         try:
-            with warren.connect(self._address, timeout=30) as connection:
+            with warren.connect(self._address, timeout=30, tls=self._tls) as connection:
                 work(connection)
         except BaseException as error:  # told by __exit__
             self._error = self._error or error
 
     def __enter__(self) -> Workload:
-        with warren.connect(self._address, timeout=30) as connection:
+        with warren.connect(self._address, timeout=30, tls=self._tls) as connection:
             self.declare(connection)
         for thread in self._threads:
             thread.start()
