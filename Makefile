@@ -94,7 +94,7 @@ pictures: build test-tools ## Draw the dashboards from real data into docs/pictu
 
 # All of it goes to the page, a part to the terminal alone.
 .PHONY: compare
-compare: test-tools compare-dependencies ## Measure Warren, RabbitMQ, NATS and others under the same load and write docs/benchmarks.md (35 minutes); REPEATS=…; with ARGS="--systems … --seconds 5" a part, and no page.
+compare: test-tools compare-dependencies ## Measure Warren, RabbitMQ, NATS and others under the same load and write docs/benchmarks.md (20 minutes); REPEATS=…; with ARGS="--systems … --seconds 5" a part, and no page.
 	@deploy/debian13.sh $(BUILD)/debian13
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check 'pika>=1.3,<2'
 	@CMAKE_CXX_COMPILER_LAUNCHER=$$(command -v ccache || true) \

@@ -59,7 +59,7 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     add("--repeats", type=int, default=3, help="of all but what is long (%(default)s)")
     add("--systems", help=f"some of {','.join(names)}")
     add("--cases", help=f"some of {','.join(sorted(known_cases))}")
-    add("--seconds", type=float, default=10, help="of a case that runs by time (%(default)s)")
+    add("--seconds", type=float, default=6, help="of a case that runs by time (%(default)s)")
     add("--warmup", type=float, default=2, help="seconds before that (%(default)s)")
     add("--messages", type=int, default=300_000, help="of a case that counts (%(default)s)")
     add("--scale", type=float, default=1, help="of what is large: bindings, backlog (%(default)s)")

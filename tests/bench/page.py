@@ -140,6 +140,8 @@ def write_page(report: Report, page: Path) -> None:
     page.write_text("\n".join([
         INTRODUCTION.format(**settings), charts,
         "## What Warren is to reach\n", _aims(report),
+        "Where the time goes in what isn't reached, and what would mend it, is in "
+        "[performance](performance.md).\n",
         "## All runs\n", _runs(report),
         "What a case is says `tests/bench/cases`, and the head of `tests/bench/compare.py`.\n",
         FAIRNESS, "## Where this was measured\n", _machine(report),
