@@ -1,5 +1,7 @@
-// Writes one batch as one transaction, with few round trips: a script of the rare changes and of
-// two COPYs, into which the rows are streamed while they are made.
+// Writes one batch as one transaction, with few round trips. A large batch, or one with rare changes,
+// is a script of these and of two COPYs, into which the rows are streamed while they are made: the
+// least work for each row, but the server has to ask for the rows. A small batch is a pipeline of
+// prepared INSERTs, a row each: the same rows, in one round trip.
 //
 // Place in the life of a message: step 6.
 //
@@ -49,8 +51,17 @@ class BatchWriter {
   // Earlier in the batch.
   bool IsPublished(MessageId message) const;
   void PlanNote(const Record& record, MessageId message);
-  absl::Status WriteMessages();
-  void WriteNotes();
+  bool IsSmall() const;
+  // Where rows go, with the columns' names. REQUIRES: there are such rows.
+  std::string MessageTable() const;
+  std::string NoteTable() const;
+  absl::Status WriteByCopy();
+  absl::Status WriteByPipeline();
+  absl::Status CopyMessages();
+  void CopyNotes();
+  // Calls `row_done` after each row.
+  template <typename RowDone>
+  void MakeNoteRows(CopyWriter& out, const RowDone& row_done);
   void Send();
 
   Session& session_;
@@ -62,6 +73,7 @@ class BatchWriter {
   std::vector<Published> published_;
   bool in_order_ = true;  // ids of published_ ascend, as they do
   std::vector<Note> notes_;
+  bool small_ = false;  // it goes by pipeline
   // Rows that haven't been sent yet.
   CopyBuffer buffer_;
   std::vector<MessageId> gone_;  // scratch

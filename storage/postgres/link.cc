@@ -3,10 +3,12 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "storage/postgres/connect.h"
+#include "storage/postgres/copy_format.h"
 #include "storage/postgres/trouble.h"
 
 namespace warren::storage {
@@ -32,6 +34,10 @@ constexpr char kSetUp[] =
     // A backend whose client has gone without a word keeps its locks until it notices.
     "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3;"
     "SET tcp_user_timeout = '10s'";
+
+// How many the server keeps for us. Those about a segment's tables come and go with it.
+constexpr size_t kMostPrepared = 32;
+constexpr int kBinary = 1;
 
 int Timeout(Clock::time_point until) {
   const auto left = std::chrono::ceil<milliseconds>(until - Clock::now());
@@ -269,7 +275,75 @@ void Link::EndCopy() {
   Flush();
 }
 
-absl::Status Link::Finish() { return Settle(); }
+absl::Status Link::Finish() {
+  return PQpipelineStatus(connection_.get()) == PQ_PIPELINE_OFF ? Settle() : SettlePipeline();
+}
+
+bool Link::Sent(int sent) {
+  if (sent == 0) Break(PQerrorMessage(connection_.get()));
+  return sent != 0;
+}
+
+void Link::BeginPipeline(std::string_view doing) {
+  doing_ = std::string(doing);
+  failure_ = absl::OkStatus();
+  in_copy_ = false;
+  if (!is_open()) return Break("the connection is closed");
+  if (!Sent(PQenterPipelineMode(connection_.get()))) return;
+  if (prepared_all_ && prepared_.size() < kMostPrepared) return;
+  prepared_.clear();
+  Sent(PQsendQueryParams(connection_.get(), "DEALLOCATE ALL", 0, nullptr, nullptr, nullptr, nullptr,
+                         kBinary));
+}
+
+void Link::Execute(const std::string& sql, int16_t fields, std::string_view row) {
+  if (!failure_.ok()) return;
+  const auto [known, is_new] = prepared_.try_emplace(sql, absl::StrCat("s", prepared_.size()));
+  const char* const name = known->second.c_str();
+  if (is_new && !Sent(PQsendPrepare(connection_.get(), name, sql.c_str(), 0, nullptr))) return;
+  values_.clear();
+  lengths_.clear();
+  CopyReader in(row);
+  in.Row(fields);
+  for (int16_t i = 0; i < fields; ++i) {
+    const std::optional<std::string_view> field = in.Bytes();
+    values_.push_back(field ? field->data() : nullptr);
+    lengths_.push_back(field ? static_cast<int>(field->size()) : 0);
+  }
+  formats_.assign(values_.size(), kBinary);
+  Sent(PQsendQueryPrepared(connection_.get(), name, fields, values_.data(), lengths_.data(),
+                           formats_.data(), kBinary));
+}
+
+absl::Status Link::SettlePipeline() {
+  if (!broken_ && Sent(PQpipelineSync(connection_.get()))) Flush();
+  bool over = false;
+  while (!over && !broken_) {
+    const Result result = Next();
+    if (!result) {  // the end of one statement, or of the connection
+      over = !is_open();
+      continue;
+    }
+    switch (PQresultStatus(result.get())) {
+      case PGRES_TUPLES_OK:
+      case PGRES_COMMAND_OK:
+      case PGRES_PIPELINE_ABORTED:
+        break;
+      case PGRES_PIPELINE_SYNC:  // the transaction is committed, or rolled back
+        over = true;
+        break;
+      default:
+        Note(result);
+    }
+  }
+  if (PQstatus(connection_.get()) != CONNECTION_OK) Break(PQerrorMessage(connection_.get()));
+  if (!broken_ && PQexitPipelineMode(connection_.get()) == 0) {
+    Break(PQerrorMessage(connection_.get()));
+  }
+  // What came after the failure wasn't prepared.
+  prepared_all_ = failure_.ok();
+  return failure_;
+}
 
 void Link::Abandon() {
   if (in_copy_ && is_open()) {

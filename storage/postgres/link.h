@@ -1,5 +1,5 @@
 // One connection to PostgreSQL through libpq: scripts of several statements, COPY in both
-// directions, and waits that can be ended.
+// directions, pipelines of prepared statements, and waits that can be ended.
 //
 // Place in the life of a message: step 6, below the batch writer, and recovery. libpq itself: the
 // libpqxx of Debian 12 streams text only, drops the SQLSTATE of many errors, and waits without end.
@@ -22,6 +22,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -68,6 +69,15 @@ class Link {
   // REQUIRES: EndCopy hasn't been called for its last COPY.
   void Abandon();
 
+  // Statements with parameters that are sent together and answered together, in one round trip. They
+  // are one transaction, which is committed after the last of them. BeginPipeline; any number of
+  // Executes; Finish, as above: OK means that it is committed.
+  void BeginPipeline(std::string_view doing);
+  // Prepares the statement if this connection hasn't yet. `row` has that many parameters as a row
+  // of binary COPY has fields. REQUIRES: there are few different statements: all that tables and
+  // numbers differ in is a parameter, or stays for long.
+  void Execute(const std::string& sql, int16_t fields, std::string_view row);
+
   bool is_open() const { return PQstatus(connection_.get()) == CONNECTION_OK && !broken_; }
   const std::string& where() const { return where_; }
   // As server_version_num says it: 150002 is 15.2.
@@ -92,6 +102,10 @@ class Link {
   void Break(std::string_view reason);
   // Reads all results that are left, and ends a transaction that failed.
   absl::Status Settle();
+  // Ends the pipeline, and reads all its results.
+  absl::Status SettlePipeline();
+  // For a statement that couldn't be sent.
+  bool Sent(int sent);
   // Waits until the socket can be read (or written to, if asked); false if the connection is given
   // up.
   bool Wait(bool for_writing);
@@ -105,6 +119,12 @@ class Link {
   std::string doing_;
   absl::Status failure_;
   bool in_copy_ = false;  // the server waits for data
+  // Of pipelines: names of statements that are prepared at the server, by their text.
+  std::unordered_map<std::string, std::string> prepared_;
+  bool prepared_all_ = true;  // else one of them may be missing there
+  std::vector<const char*> values_;  // scratch
+  std::vector<int> lengths_;         // the same
+  std::vector<int> formats_;         // the same
 };
 
 }  // namespace warren::storage

@@ -12,7 +12,6 @@
 namespace warren::storage {
 namespace {
 
-constexpr int16_t kWrittenFields = 16;
 constexpr int16_t kReadFields = 12;
 // PostgreSQL holds rows and fields below 1 GiB.
 constexpr size_t kMostBytes = 1'000'000'000;
@@ -57,7 +56,7 @@ absl::Status MessageRowWriter::Write(CopyWriter& out, SegmentNumber segment, con
                      " bytes; PostgreSQL holds up to ", kMostBytes));
   }
 
-  out.Row(kWrittenFields);
+  out.Row(kMessageFields);
   out.Int4(segment);
   out.Int8(static_cast<int64_t>(published.id.value));
   if (IsTimestamp(m.published_at_ms)) {

@@ -8,6 +8,7 @@
 // Thread safety: thread-compatible.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,7 @@ namespace warren::storage {
 inline constexpr std::string_view kMessageColumns =
     "segment, id, published_at, queues, expires_at_ms, due_at_ms, delivery_counts, exchange, "
     "routing_key, priority, expiration_ms, properties, headers, deaths, exact, body";
+inline constexpr int16_t kMessageFields = 16;
 // What ReadMessageRow reads.
 inline constexpr std::string_view kReadColumns =
     "id, published_at, queues, expires_at_ms, due_at_ms, delivery_counts, exchange, routing_key, "

@@ -5,12 +5,10 @@
 namespace warren::storage {
 namespace {
 
-constexpr int16_t kFields = 9;
-
 // The columns up to the kind, which is as the schema describes it.
 void AboutOne(CopyWriter& out, SegmentNumber segment, int64_t sequence, MessageId message,
               QueueId queue, std::string_view kind) {
-  out.Row(kFields);
+  out.Row(kNoteFields);
   out.Int8(static_cast<int64_t>(message.value));
   out.Int8(static_cast<int64_t>(queue.value));
   out.Int8(sequence);
@@ -20,7 +18,7 @@ void AboutOne(CopyWriter& out, SegmentNumber segment, int64_t sequence, MessageI
 
 void AboutSeveral(CopyWriter& out, SegmentNumber segment, const std::vector<MessageId>& messages,
                   std::string_view kind) {
-  out.Row(kFields);
+  out.Row(kNoteFields);
   out.Null();
   out.Null();
   out.Int8(0);

@@ -16,6 +16,7 @@ namespace warren::storage {
 // from note to note, as long as the store lives.
 inline constexpr char kNoteColumns[] =
     "message_id, queue, seq, segment, kind, expires_at_ms, due_at_ms, delivery_count, message_ids";
+inline constexpr int16_t kNoteFields = 9;
 // How many messages a row can be about: it has to fit into a page.
 inline constexpr size_t kMostInNote = 500;
 

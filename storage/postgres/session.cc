@@ -4,9 +4,16 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "storage/postgres/copy_format.h"
 #include "storage/postgres/eviction.h"
 
 namespace warren::storage {
+namespace {
+
+constexpr char kCommitBatch[] = "SELECT warren.commit_batch(0,$1,$2,$3)";
+constexpr int16_t kCommitParameters = 3;
+
+}  // namespace
 
 absl::StatusOr<bool> Session::Resume() {
   link_.reset();
@@ -54,6 +61,7 @@ absl::StatusOr<bool> Session::Resume() {
 
 void Session::Begin(std::string_view statements, std::string_view doing) {
   begun_ = std::chrono::steady_clock::now();
+  in_pipeline_ = false;
   // Statements that are sent together are one transaction, which has been committed when the last
   // of them answers; an explicit BEGIN and COMMIT would cost a small batch a tenth of its time.
   link_->Begin(absl::StrCat(absl::string_view(statements.data(), statements.size()),
@@ -62,7 +70,22 @@ void Session::Begin(std::string_view statements, std::string_view doing) {
                doing);
 }
 
+void Session::BeginPipeline(std::string_view doing) {
+  begun_ = std::chrono::steady_clock::now();
+  in_pipeline_ = true;
+  link_->BeginPipeline(doing);
+}
+
 absl::Status Session::Commit() {
+  if (in_pipeline_) {
+    CopyBuffer row;
+    CopyWriter out(row);
+    out.Row(kCommitParameters);
+    out.Int8(ownership_.epoch);
+    out.Int8(number_);
+    out.Int8(ownership_.lease_ms);
+    link_->Execute(kCommitBatch, kCommitParameters, row.view());
+  }
   absl::Status status = link_->Finish();
   if (!status.ok()) return status;
   ++number_;

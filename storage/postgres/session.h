@@ -48,6 +48,9 @@ class Session {
   // Begins a transaction of these statements, each ended by a semicolon; COPY … FROM STDIN are fed
   // through the link. REQUIRES: ready().
   void Begin(std::string_view statements, std::string_view doing);
+  // Begins a transaction of statements that the link's Execute adds: one round trip with Commit.
+  // REQUIRES: ready().
+  void BeginPipeline(std::string_view doing);
   // Commits. After an error it had no effect if ready(), else only Resume can tell.
   absl::Status Commit();
   // Instead of Commit.
@@ -61,6 +64,7 @@ class Session {
   const LinkOptions options_;
   const Ownership ownership_;
   std::unique_ptr<Link> link_;
+  bool in_pipeline_ = false;
   int64_t number_ = 1;  // of the next transaction, or of the one under way
   std::chrono::steady_clock::time_point begun_;
 };

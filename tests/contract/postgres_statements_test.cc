@@ -1,5 +1,5 @@
-// The PostgreSQL journal when SQL fails: every statement, piece of COPY data and end of a COPY of a
-// short life, with an error of each class, ended by the server, and cut before and after; and
+// The PostgreSQL journal when SQL fails: every statement, piece of COPY data, end of a COPY and end of
+// a pipeline of a short life, with an error of each class, ended by the server, and cut before and after; and
 // tables that were damaged by hand.
 //
 // The loops are those of the fault matrix in docs/testing.md: a sample in `make test`, all of them
@@ -137,7 +137,7 @@ TEST_F(PostgresStatements, ATidyingThatCameLateDoesNotPassForTheNextBatch) {
                                                           {{.queue = {1}}}}});
   }
   bool came_late = false;
-  faults.BeforeNext("COPY warren.messages", [&] {
+  faults.BeforeNext("INSERT INTO warren.messages", [&] {
     const std::unique_ptr<PGconn, decltype(&PQfinish)> late(PQconnectdb(url_.c_str()), &PQfinish);
     const std::unique_ptr<PGresult, decltype(&PQclear)> result(
         PQexec(late.get(), faults.withheld().c_str()), &PQclear);

@@ -152,9 +152,41 @@ bool FaultyStatements::IsNext(const std::string& what) {
   return true;
 }
 
+void FaultyStatements::Meet(Plan& plan) {
+  switch (fault_) {
+    case SqlFault::kRaise: plan.script += Raise(state_); break;
+    case SqlFault::kRaiseAtCommit:
+      plan.script += "INSERT INTO public.fails_at_commit VALUES ('" + state_ + "');";
+      break;
+    case SqlFault::kEnd:
+      plan.script += "SELECT pg_catalog.pg_terminate_backend(pg_catalog.pg_backend_pid());";
+      break;
+    case SqlFault::kCut: plan.cut_before = true; break;
+    case SqlFault::kCutAfter: plan.cut_after = true; break;
+  }
+}
+
+void FaultyStatements::OnPrepare(const PGconn* connection, const std::string& name,
+                                 const std::string& sql) {
+  const std::lock_guard lock(mutex_);
+  prepared_[{connection, name}] = sql;
+}
+
+FaultyStatements::Plan FaultyStatements::OnPipeline(const PGconn* connection,
+                                                    const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  const std::string sql = name.empty() ? "end of a pipeline" : prepared_[{connection, name}];
+  Plan plan;
+  if (before_ && sql.find(before_text_) != std::string::npos) {
+    plan.before = std::exchange(before_, nullptr);
+  }
+  if (IsNext(sql)) Meet(plan);
+  return plan;
+}
+
 FaultyStatements::Plan FaultyStatements::OnScript(const char* script) {
   const std::lock_guard lock(mutex_);
-  Plan plan{.script = script};
+  Plan plan;
   const std::string whole = script;
   if (before_ && whole.find(before_text_) != std::string::npos) {
     plan.before = std::exchange(before_, nullptr);
@@ -162,27 +194,14 @@ FaultyStatements::Plan FaultyStatements::OnScript(const char* script) {
   if (!withhold_.empty() && whole.find(withhold_) != std::string::npos) {
     withheld_ = whole;
     withhold_.clear();
+    plan.script = whole;
     plan.cut_before = true;
     return plan;
   }
-  std::string changed;
   for (const std::string& statement : StatementsOf(whole)) {
-    if (IsNext(statement)) {
-      switch (fault_) {
-        case SqlFault::kRaise: changed += Raise(state_); break;
-        case SqlFault::kRaiseAtCommit:
-          changed += "INSERT INTO public.fails_at_commit VALUES ('" + state_ + "');";
-          break;
-        case SqlFault::kEnd:
-          changed += "SELECT pg_catalog.pg_terminate_backend(pg_catalog.pg_backend_pid());";
-          break;
-        case SqlFault::kCut: plan.cut_before = true; break;
-        case SqlFault::kCutAfter: plan.cut_after = true; break;
-      }
-    }
-    changed += statement;
+    if (IsNext(statement)) Meet(plan);
+    plan.script += statement;
   }
-  plan.script = changed;
   return plan;
 }
 
@@ -210,6 +229,25 @@ auto WithScript(PGconn* connection, const char* script, const Call& call) {
   return result;
 }
 
+// The same to an execution, or to the end of a pipeline.
+template <typename Call>
+int InPipeline(PGconn* connection, const std::string& name, const Call& call) {
+  FaultyStatements* const faults = FaultsOf(connection);
+  if (faults == nullptr) return call();
+  const FaultyStatements::Plan plan = faults->OnPipeline(connection, name);
+  if (plan.before) plan.before();
+  if (plan.cut_before) Cut(connection);
+  if (!plan.script.empty()) {
+    PQsendQueryParams(connection, plan.script.c_str(), 0, nullptr, nullptr, nullptr, nullptr, 0);
+  }
+  const int result = call();
+  if (plan.cut_after) {
+    FlushAll(connection);
+    Cut(connection);
+  }
+  return result;
+}
+
 }  // namespace warren::testing
 
 using warren::testing::Cut;
@@ -229,6 +267,29 @@ int PQsendQuery(PGconn* connection, const char* script) {
 PGresult* PQexec(PGconn* connection, const char* script) {
   return warren::testing::WithScript(connection, script, [&](const char* changed) {
     return Real<PGresult*(PGconn*, const char*)>("PQexec")(connection, changed);
+  });
+}
+
+int PQsendPrepare(PGconn* connection, const char* name, const char* sql, int count,
+                  const Oid* types) {
+  if (FaultyStatements* const faults = FaultsOf(connection)) {
+    faults->OnPrepare(connection, name, sql);
+  }
+  return Real<int(PGconn*, const char*, const char*, int, const Oid*)>("PQsendPrepare")(
+      connection, name, sql, count, types);
+}
+
+int PQsendQueryPrepared(PGconn* connection, const char* name, int count, const char* const* values,
+                        const int* lengths, const int* formats, int result_format) {
+  return warren::testing::InPipeline(connection, name, [&] {
+    return Real<int(PGconn*, const char*, int, const char* const*, const int*, const int*, int)>(
+        "PQsendQueryPrepared")(connection, name, count, values, lengths, formats, result_format);
+  });
+}
+
+int PQpipelineSync(PGconn* connection) {
+  return warren::testing::InPipeline(connection, "", [&] {
+    return Real<int(PGconn*)>("PQpipelineSync")(connection);
   });
 }
 

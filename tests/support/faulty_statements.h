@@ -2,7 +2,8 @@
 // the library, for connections whose application_name begins with "warren".
 //
 // The points that can fail come in their order: each statement of each script, each piece of data
-// of a COPY, and each end of a COPY. A failure is the real server's wherever it can be: a statement
+// of a COPY, each end of a COPY, each execution of a prepared statement, and each end of a pipeline,
+// which commits. A failure is the real server's wherever it can be: a statement
 // that raises the error is put in front, so the transaction really ends there.
 //
 // The test binary defines PQsendQuery and so on, and the dynamic linker takes those first, for
@@ -15,9 +16,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace warren::testing {
@@ -74,9 +77,16 @@ class FaultyStatements {
     bool cut_after = false;
   };
   CopyPlan OnCopy(const char* what);
+  // A statement is prepared under a name that is one connection's.
+  void OnPrepare(const PGconn* connection, const std::string& name, const std::string& sql);
+  // Of an execution, or the end of a pipeline ("" for the name): the script is what is to be done
+  // before it, "" if nothing is.
+  Plan OnPipeline(const PGconn* connection, const std::string& name);
 
  private:
   bool IsNext(const std::string& what);
+  // Does what the armed fault wants.
+  void Meet(Plan& plan);
 
   mutable std::mutex mutex_;
   uint64_t points_ = 0;
@@ -88,6 +98,7 @@ class FaultyStatements {
   std::string withheld_;
   std::string before_text_;
   std::function<void()> before_;
+  std::map<std::pair<const PGconn*, std::string>, std::string> prepared_;
 };
 
 }  // namespace warren::testing

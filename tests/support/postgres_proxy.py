@@ -8,8 +8,9 @@
 It listens on a Unix socket of its own, or on TCP at a port that the system chose, and reads as much
 of the protocol (version 3) as it takes to find commits: a simple query whose text has COMMIT, or
 the journal's own commit_batch, whose query of several statements is a transaction by itself; and
-in it the COPY ... FROM STDIN that come first. The message that sets off the commit is the query
-itself, or the CopyDone of its last COPY. It is over when PostgreSQL is ready for the next one.
+in it the COPY ... FROM STDIN that come first; and a pipeline that runs a prepared commit_batch. The
+message that sets off the commit is the query itself, or the CopyDone of its last COPY, or the Sync
+of the pipeline. It is over when PostgreSQL is ready for the next one.
 """
 
 from __future__ import annotations
@@ -98,6 +99,8 @@ class Connection:
         self._frontend = Messages(startup=True)
         self._backend = Messages(startup=False)
         self._copies = -1  # COPYs until the commit; -1: none is due
+        self._prepared: set[bytes] = set()  # names of statements that commit
+        self._sync_commits = False
         self._cut: Optional[Cut] = None  # what happens to the commit under way
         self._committing = False  # and has not failed
         self._late = b""  # kept back until `release`
@@ -148,16 +151,8 @@ class Connection:
             if kind == "" and content[:4] in ENCRYPTION_REQUESTS:
                 self._client.sendall(b"N")  # plain text only; the client waits for this
                 return True
-            if kind == "Q":
-                found = COMMIT.search(content)
-                self._copies = len(COPY_IN.findall(content)) if found else -1
-            elif kind == "c" and self._copies > 0:
-                self._copies -= 1
-            else:
+            if not self._sets_off_commit(kind, content):
                 continue
-            if self._copies != 0:
-                continue
-            self._copies = -1
             self._committing = True
             self._cut = self._proxy.take(self)
             if self._cut in (Cut.BEFORE, Cut.LATE):
@@ -174,6 +169,30 @@ class Connection:
                 self._server.sendall(data[:end])
                 return False
         self._server.sendall(data)
+        return True
+
+    def _sets_off_commit(self, kind: str, content: bytes) -> bool:
+        if kind == "Q":
+            found = COMMIT.search(content)
+            self._copies = len(COPY_IN.findall(content)) if found else -1
+        elif kind == "c" and self._copies > 0:
+            self._copies -= 1
+        elif kind == "P":
+            name, text, _ = content.split(b"\0", 2)
+            (self._prepared.add if COMMIT.search(text) else self._prepared.discard)(name)
+            return False
+        elif kind == "B":
+            _, name, _ = content.split(b"\0", 2)
+            self._sync_commits = self._sync_commits or name in self._prepared
+            return False
+        elif kind == "S":
+            commits, self._sync_commits = self._sync_commits, False
+            return commits
+        else:
+            return False
+        if self._copies != 0:
+            return False
+        self._copies = -1
         return True
 
     def _from_server(self, data: bytes) -> bool:

@@ -8,10 +8,20 @@ from peers.warren_peer import WarrenPostgres
 
 from .queues import by_time
 
-# No index, no fence, nothing to read: less can't be committed. Prepared, so that the body isn't
-# even sent.
-TABLE = "CREATE TABLE bare (id bigint, body bytea)"
-INSERT = "INSERT INTO bare VALUES (1, convert_to(repeat('w', {size}), 'UTF8'));\n"
+# The row that Warren writes, without a fence: less can't be committed. What differs from message to
+# message is a parameter of the prepared statement, so the body is sent. It is sent as text, as
+# pgbench does, which for these bytes is the bytes themselves.
+TABLE = (
+    "CREATE TABLE bare (segment int, id bigint, published_at timestamptz, queues bigint[],"
+    " expires_at_ms bigint[], due_at_ms bigint[], delivery_counts bigint[], exchange text,"
+    " routing_key text, priority smallint, expiration_ms bigint, properties jsonb, headers jsonb,"
+    " deaths jsonb, exact bytea, body bytea)"
+    " WITH (toast_tuple_target = 8160, autovacuum_enabled = false)"
+)
+INSERT = (
+    "INSERT INTO bare (segment, id, published_at, queues, exchange, routing_key, priority, body)"
+    " VALUES (1, :client_id, '2026-01-01', '{1}', '', 'bench', 0, :body);\n"
+)
 
 
 def one_at_a_time(peer: LoadedPeer) -> Figures:
@@ -28,7 +38,7 @@ def bare_commit(peer: LoadedPeer) -> Figures:
     pgbench = PgBench(peer.folder, database.url)
     seconds = max(1, round(peer.settings.seconds))
     command = pgbench.command(
-        "bare", INSERT.format(size=peer.settings.size), [f"--time={seconds}"]
+        "bare", INSERT, [f"--time={seconds}", f"--define=body={'w' * peer.settings.size}"]
     )
     measured = peer.measured(command)
     times = sorted(pgbench.latencies_us("bare"))
