@@ -19,7 +19,7 @@ constexpr size_t kKeptBytes = size_t{4} << 20;
 
 // A small batch. A prepared INSERT costs some µs more than a row of COPY, and its parameters have to
 // fit into buffers; a COPY costs the time of a round trip more than no COPY.
-constexpr size_t kSmallRows = 16;
+constexpr size_t kSmallRows = 8;
 constexpr size_t kSmallBytes = size_t{64} << 10;
 
 // Leaves room for 2^40 notes in each of 2^23 epochs.
