@@ -123,6 +123,43 @@ TEST_F(PostgresStatements, AnyStatementMayFail) {
   EXPECT_GT(met, tried / 2);
 }
 
+// Goal: the same for a batch that goes as a pipeline; each failure on a connection where the
+// statements are prepared, and the batch after it on one where they may not be.
+TEST_F(PostgresStatements, AnyPointOfAPipelineMayFail) {
+  constexpr QueueId kQueue{1};
+  PostgresOptions options = Options();
+  options.segments.bytes = uint64_t{64} << 20;  // nothing is to be tidied
+  auto journal = Begin(options);
+  uint64_t id = 1'000;
+  const auto append = [&] {
+    ++id;
+    AppendAll(*journal, {MessagePublished{{id}, MessageWithBody("m"), {{.queue = kQueue}}},
+                         EntryUpdated{{id - 1}, {.queue = kQueue, .delivery_count = 1}},
+                         EntryRemoved{{id - 2}, kQueue, true}});
+  };
+  AppendAll(*journal, {QueueDeclared{kQueue, "/", "q", {}}});
+  FaultyStatements faults;
+  for (int i = 0; i < 3 && !HasFatalFailure(); ++i) append();
+  const uint64_t before = faults.points();
+  append();
+  const uint64_t points = faults.points() - before;
+  ASSERT_EQ(points, 5) << "a message, two notes, commit_batch, the end";
+  for (uint64_t point = 1; point <= points; ++point) {
+    for (const Failure& failure : kFailures) {
+      if (!failure.passes) continue;
+      SCOPED_TRACE(absl::StrCat(NameOf(failure.fault), " ", failure.state, " at point ", point));
+      faults.Arm(point, failure.fault, failure.state);
+      append();
+      ASSERT_FALSE(HasFatalFailure());
+      EXPECT_NE(faults.met(), "");
+      append();
+      ASSERT_FALSE(HasFatalFailure());
+    }
+  }
+  journal.reset();
+  ExpectRecovered();
+}
+
 // A transaction of the tidier whose connection broke before the server came to it, and which the
 // server does all the same while the next batch is under way: were its number free again, the batch
 // would have it, find that it is there already, and be lost.

@@ -88,6 +88,48 @@ TEST_F(PostgresStore, SpaceComesBackAlthoughOneMessageStays) {
   ExpectRecovered();
 }
 
+// A small batch goes as prepared INSERTs, a large one by COPY.
+TEST_F(PostgresStore, ABatchHasTheSameRowsWhateverItsSize) {
+  constexpr uint64_t kMessages = 30;
+  constexpr uint64_t kLarge = 1'000;  // ids of those in large batches are so much higher
+  PostgresOptions options = Options();
+  options.segments = kMebibyte;
+  auto journal = Begin(options);
+  AppendAll(*journal, {QueueDeclared{kQueue, "/", "q", {}}, QueueDeclared{{2}, "/", "p", {}}});
+  Random random(seed_);
+  std::vector<Record> large;
+  const auto add = [](std::vector<Record>& batch, uint64_t id, const MessagePtr& message) {
+    batch.push_back(MessagePublished{
+        {id}, message, {{.queue = kQueue, .due_at_ms = 7}, {.queue = {2}}}});
+    batch.push_back(EntryUpdated{{id}, {.queue = kQueue, .delivery_count = 3}});
+    batch.push_back(EntryRemoved{{id}, {2}, false});
+  };
+  for (uint64_t id = 1; id <= kMessages && !HasFatalFailure(); ++id) {
+    const MessagePtr message = RandomMessage(random);
+    std::vector<Record> small;
+    add(small, id, message);
+    AppendAll(*journal, std::move(small));
+    add(large, kLarge + id, message);
+  }
+  AppendAll(*journal, std::move(large));
+  // But for what differs by its nature: `exact` holds the id, too.
+  const std::string messages =
+      "SELECT to_jsonb(m) - 'id' - 'segment' - 'exact', exact IS NULL FROM warren.messages m ";
+  const std::string notes = "SELECT queue, kind, expires_at_ms, due_at_ms, delivery_count,"
+                            " message_id % 1000 FROM warren.settlements ";
+  const auto differ = [](const std::string& rows, const std::string& id) {
+    const auto those = [&](const char* sign) { return rows + "WHERE " + id + sign + "1000"; };
+    return "SELECT count(*) FROM ((" + those("<") + " EXCEPT ALL " + those(">") + ") UNION ALL (" +
+           those(">") + " EXCEPT ALL " + those("<") + ")) AS d";
+  };
+  EXPECT_EQ(Execute(differ(messages, "id")), "0");
+  EXPECT_EQ(Execute(differ(notes, "message_id")), "0");
+  EXPECT_EQ(Execute("SELECT count(*) FROM warren.messages"), "60");
+  EXPECT_EQ(Execute("SELECT count(*) FROM warren.settlements"), "120");
+  journal.reset();
+  ExpectRecovered();
+}
+
 TEST_F(PostgresStore, SpaceComesBackAlthoughAMessageIsUpdatedForEver) {
   PostgresOptions options = Options();
   options.segments = kMebibyte;
