@@ -18,8 +18,15 @@ COPY = "BEGIN; COPY t FROM STDIN; COPY t FROM STDIN; INSERT INTO t VALUES (3); C
 PLAIN = "BEGIN; INSERT INTO t VALUES (1), (2), (3); COMMIT"
 # As the journal writes: one query of several statements is one transaction.
 BATCH = "COPY t FROM STDIN; COPY t FROM STDIN; INSERT INTO t VALUES (3); SELECT 'commit_batch'"
+# Or, if the batch is small, as prepared statements of which only the last is followed by a Sync.
+PIPELINE = """\\startpipeline
+INSERT INTO t VALUES (1), (2);
+INSERT INTO t VALUES (3);
+SELECT 'commit_batch';
+\\endpipeline
+"""
 STATEMENTS = pytest.mark.parametrize(
-    "statements", [PLAIN, COPY, BATCH], ids=["plain", "copy", "batch"]
+    "statements", [PLAIN, COPY, BATCH, PIPELINE], ids=["plain", "copy", "batch", "pipeline"]
 )
 
 
@@ -40,10 +47,15 @@ def proxy(postgres: PostgresServer, request: pytest.FixtureRequest) -> Iterator[
 
 
 def run(url: str, statements: str) -> bool:
-    """One simple query over a connection of its own; whether its COMMIT was answered."""
+    """One simple query, or PIPELINE, over a connection of its own; whether it was answered."""
+    command = ["psql", "-X", "-v", "ON_ERROR_STOP=1", "-c", statements, url]
+    said = "1\n\\.\n2\n\\.\n"
+    if statements == PIPELINE:  # which psql can't do
+        command = ["pgbench", "-n", "-t", "1", "-M", "prepared", "-f", "-", url]
+        said = statements
     done = subprocess.run(
-        [bin_directory() / "psql", "-X", "-v", "ON_ERROR_STOP=1", "-c", statements, url],
-        input="1\n\\.\n2\n\\.\n", capture_output=True, text=True, check=False, timeout=TIMEOUT_S,
+        [bin_directory() / command[0], *command[1:]],
+        input=said, capture_output=True, text=True, check=False, timeout=TIMEOUT_S,
     )  # fmt: skip
     return done.returncode == 0
 
