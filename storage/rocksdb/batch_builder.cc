@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "storage/codec/record_codec.h"
 #include "storage/rocksdb/keys.h"
+#include "storage/rocksdb/shelf_codec.h"
 
 namespace warren::storage {
 namespace {
@@ -23,10 +24,10 @@ absl::Status Added(const rocksdb::Status& status) {
 
 }  // namespace
 
-void BatchBuilder::Target(rocksdb::ColumnFamilyHandle* declarations,
-                          rocksdb::ColumnFamilyHandle* messages) {
-  declarations_ = declarations;
-  messages_ = messages;
+void BatchBuilder::Target(const Store& store) {
+  declarations_ = store.declarations();
+  messages_ = store.messages();
+  shelves_family_ = store.shelves();
 }
 
 absl::Status BatchBuilder::Build(const Batch& batch) {
@@ -38,7 +39,7 @@ absl::Status BatchBuilder::Build(const Batch& batch) {
   for (const Record& record : batch.records) {
     if (absl::Status added = Add(record); !added.ok()) return added;
   }
-  return absl::OkStatus();
+  return PutShelves();
 }
 
 struct BatchBuilder::Visitor {
@@ -48,7 +49,8 @@ struct BatchBuilder::Visitor {
   absl::Status operator()(const MessagePublished& r) { return to.PutMessage(record, r.id); }
   absl::Status operator()(const EntryRemoved& r) {
     if (!r.last) return to.MergeEntry(record, r.message);
-    return Added(to.write_.Delete(to.messages_, MessageKey(r.message)));
+    to.shelves_.Removed(r.message);
+    return absl::OkStatus();
   }
   absl::Status operator()(const EntryUpdated& r) { return to.MergeEntry(record, r.message); }
   absl::Status operator()(const ExchangeDeleted& r) {
@@ -86,6 +88,7 @@ absl::Status BatchBuilder::PutMessage(const Record& record, MessageId id) {
   head_.clear();
   const absl::StatusOr<std::string_view> body = EncodeRecord(record, head_);
   if (!body.ok()) return body.status();
+  shelves_.Published(id, head_.size() + body->size());
   const std::string key = MessageKey(id);
   const rocksdb::Slice key_part = key;
   // The body goes from the message straight into the batch.
@@ -96,10 +99,27 @@ absl::Status BatchBuilder::PutMessage(const Record& record, MessageId id) {
 }
 
 absl::Status BatchBuilder::MergeEntry(const Record& record, MessageId id) {
+  if (!shelves_.IsLive(id)) return absl::OkStatus();
   head_.clear();
   const absl::StatusOr<std::string_view> tail = EncodeRecord(record, head_);
   if (!tail.ok()) return tail.status();
   return Added(write_.Merge(messages_, MessageKey(id), head_));
+}
+
+absl::Status BatchBuilder::PutShelves() {
+  for (const ShelfNumber shelf : shelves_.changed()) {
+    const ShelfBits live = shelves_.LiveOn(shelf);
+    absl::Status put;
+    if (live == ShelfBits()) {
+      put = Added(write_.Delete(shelves_family_, ShelfKey(shelf)));
+    } else {
+      const absl::StatusOr<std::string> value = EncodeShelf(live);
+      put = value.ok() ? Added(write_.Put(shelves_family_, ShelfKey(shelf), *value))
+                       : value.status();
+    }
+    if (!put.ok()) return put;
+  }
+  return absl::OkStatus();
 }
 
 absl::Status BatchBuilder::Delete(const std::string& declaration_key) {

@@ -1,5 +1,5 @@
 // Turns a batch of records into one RocksDB write: the fold that LiveState describes, as puts,
-// deletes and merges of keys.
+// deletes and merges of keys. That a message is over is a bit of its shelf (shelves.h).
 //
 // Thread safety: thread-compatible.
 #pragma once
@@ -11,15 +11,21 @@
 
 #include "absl/status/status.h"
 #include "storage/record.h"
+#include "storage/rocksdb/shelves.h"
+#include "storage/rocksdb/store.h"
 
 namespace warren::storage {
 
 class BatchBuilder {
  public:
+  // `shelves` outlives it, and is told of what each batch does.
+  explicit BatchBuilder(Shelves& shelves) : shelves_(shelves) {}
+
   // Where the next batch goes. Handles change when the store is opened anew.
-  void Target(rocksdb::ColumnFamilyHandle* declarations, rocksdb::ColumnFamilyHandle* messages);
+  void Target(const Store& store);
 
   // Replaces what write() holds by this batch. INVALID_ARGUMENT if a record can't be stored.
+  // REQUIRES: Shelves::Committed has been called for the batch before.
   absl::Status Build(const Batch& batch);
   rocksdb::WriteBatch& write() { return write_; }
 
@@ -32,9 +38,12 @@ class BatchBuilder {
   absl::Status MergeEntry(const Record& record, MessageId id);
   absl::Status Delete(const std::string& declaration_key);
   absl::Status DropWindow(ExchangeId exchange, QueueId queue);
+  absl::Status PutShelves();
 
+  Shelves& shelves_;
   rocksdb::ColumnFamilyHandle* declarations_ = nullptr;
   rocksdb::ColumnFamilyHandle* messages_ = nullptr;
+  rocksdb::ColumnFamilyHandle* shelves_family_ = nullptr;
   rocksdb::WriteBatch write_;
   std::string head_;  // scratch
 };

@@ -24,6 +24,13 @@ std::string BigEndian(uint64_t value) {
   return bytes;
 }
 
+std::optional<uint64_t> FromBigEndian(std::string_view bytes) {
+  if (bytes.size() != 8) return std::nullopt;
+  uint64_t value = 0;
+  for (const char c : bytes) value = value << 8 | static_cast<uint8_t>(c);
+  return value;
+}
+
 struct KeyVisitor {
   std::string operator()(const IdsReserved&) { return IdsKey(); }
   std::string operator()(const VirtualHostDeclared& r) { return VirtualHostKey(r.name); }
@@ -76,6 +83,14 @@ std::string PrefixEnd(std::string prefix) {
 }
 
 std::string MessageKey(MessageId id) { return BigEndian(id.value); }
+
+std::optional<MessageId> MessageIdOf(std::string_view key) {
+  const std::optional<uint64_t> value = FromBigEndian(key);
+  return value ? std::optional(MessageId{*value}) : std::nullopt;
+}
+
+std::string ShelfKey(ShelfNumber shelf) { return BigEndian(shelf); }
+std::optional<ShelfNumber> ShelfNumberOf(std::string_view key) { return FromBigEndian(key); }
 
 std::string KeyOf(const Record& record) { return std::visit(KeyVisitor(), record); }
 

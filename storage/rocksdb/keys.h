@@ -5,10 +5,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "storage/record.h"
+#include "storage/rocksdb/shelves.h"
 
 namespace warren::storage {
 
@@ -44,6 +46,12 @@ std::string PrefixEnd(std::string prefix);
 
 // In the column family of messages.
 std::string MessageKey(MessageId id);
+// None if it is no such key.
+std::optional<MessageId> MessageIdOf(std::string_view key);
+
+// In the column family of shelves.
+std::string ShelfKey(ShelfNumber shelf);
+std::optional<ShelfNumber> ShelfNumberOf(std::string_view key);
 
 // The key a live record belongs under; "" for kinds that are not live.
 std::string KeyOf(const Record& record);

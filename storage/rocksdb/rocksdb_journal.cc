@@ -12,6 +12,9 @@
 #include "storage/rocksdb/batch_builder.h"
 #include "storage/rocksdb/entry_merge.h"
 #include "storage/rocksdb/keys.h"
+#include "storage/rocksdb/settled_filter.h"
+#include "storage/rocksdb/shelf_codec.h"
+#include "storage/rocksdb/shelves.h"
 #include "storage/rocksdb/store.h"
 #include "storage/rocksdb/tuning.h"
 #include "storage/wait.h"
@@ -58,20 +61,23 @@ absl::Status AtKey(const std::string& path, std::string_view family, std::string
 
 absl::StatusOr<std::unique_ptr<RocksDbJournal>> RocksDbJournal::Open(RocksDbOptions options,
                                                                      JournalObserver* observer) {
+  auto kept = std::make_shared<KeptMessages>();
   absl::StatusOr<std::unique_ptr<Store>> store =
-      Store::Open(options.path, Store::IfMissing::kCreate, options.memtable_bytes);
+      Store::Open(options.path, Store::IfMissing::kCreate, options.memtable_bytes, kept);
   if (!store.ok()) return store.status();
   return std::unique_ptr<RocksDbJournal>(
-      new RocksDbJournal(std::move(options), observer, *std::move(store)));
+      new RocksDbJournal(std::move(options), observer, std::move(kept), *std::move(store)));
 }
 
 RocksDbJournal::RocksDbJournal(RocksDbOptions options, JournalObserver* observer,
-                               std::unique_ptr<Store> store)
+                               std::shared_ptr<KeptMessages> kept, std::unique_ptr<Store> store)
     : options_(std::move(options)),
       observer_(observer),
       store_(std::move(store)),
-      builder_(std::make_unique<BatchBuilder>()) {
-  builder_->Target(store_->declarations(), store_->messages());
+      shelves_(std::make_unique<Shelves>(options_.sweep_after_bytes)),
+      kept_(std::move(kept)),
+      builder_(std::make_unique<BatchBuilder>(*shelves_)) {
+  builder_->Target(*store_);
   tables_ = store_->CountTables();
 }
 
@@ -79,7 +85,27 @@ RocksDbJournal::~RocksDbJournal() = default;
 
 absl::Status RocksDbJournal::Recover(const RecordSink& sink) {
   absl::Status status = RecoverDeclarations(sink);
-  return status.ok() ? RecoverMessages(sink) : status;
+  if (status.ok()) status = RecoverShelves();
+  if (status.ok()) status = RecoverMessages(sink);
+  recovered_ = status.ok();
+  return status;
+}
+
+absl::Status RocksDbJournal::RecoverShelves() {
+  const std::unique_ptr<rocksdb::Iterator> it(
+      store_->db().NewIterator(RecoveryReadOptions(), store_->shelves()));
+  for (it->SeekToFirst(); it->Valid(); it->Next()) {
+    const std::string_view key = View(it->key());
+    const std::optional<ShelfNumber> shelf = ShelfNumberOf(key);
+    absl::StatusOr<ShelfBits> live = DecodeShelf(View(it->value()));
+    if (live.ok() && !shelf) live = absl::DataLossError("a shelf has no number for a key");
+    if (!live.ok()) return AtKey(options_.path, "shelves", key, live.status());
+    shelves_->Restore(*shelf, *live);
+    kept_->Set(*shelf, *live);
+  }
+  if (!it->status().ok()) return store_->Explain("read", it->status());
+  kept_->Complete();
+  return absl::OkStatus();
 }
 
 absl::StatusOr<bool> RocksDbJournal::IsLive(std::string_view declaration_key) const {
@@ -118,19 +144,34 @@ absl::Status RocksDbJournal::RecoverDeclarations(const RecordSink& sink) {
 
 absl::Status RocksDbJournal::RecoverMessages(const RecordSink& sink) {
   NameCache names;
+  size_t missing = shelves_->live_messages();
   // No range of messages is ever deleted.
-  const std::unique_ptr<rocksdb::Iterator> it(store_->db().NewIterator(RecoveryReadOptions(), store_->messages()));
+  const std::unique_ptr<rocksdb::Iterator> it(
+      store_->db().NewIterator(RecoveryReadOptions(), store_->messages()));
   for (it->SeekToFirst(); it->Valid(); it->Next()) {
     const std::string_view key = View(it->key());
+    const std::optional<MessageId> id = MessageIdOf(key);
+    if (id && !shelves_->IsLive(*id)) {
+      shelves_->RestoreWaste(*id);
+      continue;
+    }
     absl::StatusOr<MessagePublished> message = DecodeMessage(View(it->value()), names);
-    if (message.ok() && message->message && MessageKey(message->id) != key) {
+    if (message.ok() && (!id || (message->message && message->id != *id))) {
       message = absl::DataLossError("it belongs to another key");
     }
     if (!message.ok()) return AtKey(options_.path, "messages", key, message.status());
-    if (!message->message || message->entries.empty()) continue;
+    --missing;
+    if (!message->message || message->entries.empty()) {
+      shelves_->Removed(*id);
+      continue;
+    }
     if (absl::Status taken = sink(*std::move(message)); !taken.ok()) return taken;
   }
-  return store_->Explain("read", it->status());
+  if (!it->status().ok()) return store_->Explain("read", it->status());
+  if (missing > 0) {
+    return Damaged(options_.path, absl::StrCat(missing, " messages that are live are missing"));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status RocksDbJournal::Append(const Batch& batch) {
@@ -138,11 +179,25 @@ absl::Status RocksDbJournal::Append(const Batch& batch) {
   return failed_;
 }
 
+void RocksDbJournal::Tidy() {
+  constexpr std::chrono::milliseconds kDropTablesEvery{100};
+  for (const Shelves::Sweep& sweep : shelves_->TakeSweeps()) {
+    if (tidied_.ok()) tidied_ = store_->Sweep(sweep.shelf, sweep.waste);
+  }
+  const auto now = std::chrono::steady_clock::now();
+  if (!tidied_.ok() || now < drop_tables_from_) return;
+  drop_tables_from_ = now + kDropTablesEvery;
+  const std::vector<ShelfRange> empty = shelves_->TakeEmpty();
+  if (!empty.empty()) tidied_ = store_->DropTables(empty);
+}
+
 // RocksDB makes and merges its tables by itself, so they are counted now and then.
 void RocksDbJournal::Maintain() {
   constexpr std::chrono::seconds kCountEvery{1};
+  if (store_ == nullptr || !failed_.ok()) return;
+  Tidy();
   const auto now = std::chrono::steady_clock::now();
-  if (store_ == nullptr || now < count_tables_from_) return;
+  if (now < count_tables_from_) return;
   count_tables_from_ = now + kCountEvery;
   tables_ = store_->CountTables();
 }
@@ -150,9 +205,19 @@ void RocksDbJournal::Maintain() {
 absl::Status RocksDbJournal::Write(const Batch& batch) {
   if (absl::Status taken = lsns_.Take(batch.lsn); !taken.ok()) return taken;
   if (batch.records.empty()) return absl::OkStatus();
+  if (!recovered_) {
+    // Without it nobody knows which messages are live.
+    absl::Status recovered = Recover([](const Record& /*record*/) { return absl::OkStatus(); });
+    if (!recovered.ok()) return recovered;
+  }
   if (absl::Status built = builder_->Build(batch); !built.ok()) return built;
-  absl::Status written = store_->Write(builder_->write());
-  return absl::IsUnavailable(written) ? SitOut(std::move(written)) : written;
+  for (const ShelfNumber shelf : shelves_->changed()) kept_->Add(shelf, shelves_->LiveOn(shelf));
+  absl::Status written = tidied_.ok() ? store_->Write(builder_->write()) : tidied_;
+  if (absl::IsUnavailable(written)) written = SitOut(std::move(written));
+  if (!written.ok()) return written;
+  for (const ShelfNumber shelf : shelves_->changed()) kept_->Set(shelf, shelves_->LiveOn(shelf));
+  shelves_->Committed();
+  return absl::OkStatus();
 }
 
 absl::Status RocksDbJournal::SitOut(absl::Status trouble) {
@@ -175,11 +240,12 @@ absl::Status RocksDbJournal::SitOut(absl::Status trouble) {
 
 absl::Status RocksDbJournal::ReopenAndWrite() {
   store_.reset();  // gives up the lock, which Open takes again
+  tidied_ = absl::OkStatus();
   absl::StatusOr<std::unique_ptr<Store>> store =
-      Store::Open(options_.path, Store::IfMissing::kFail, options_.memtable_bytes);
+      Store::Open(options_.path, Store::IfMissing::kFail, options_.memtable_bytes, kept_);
   if (!store.ok()) return store.status();
   store_ = *std::move(store);
-  builder_->Target(store_->declarations(), store_->messages());
+  builder_->Target(*store_);
   return store_->Write(builder_->write());
 }
 

@@ -29,6 +29,8 @@
 namespace warren::storage {
 
 class BatchBuilder;
+class KeptMessages;
+class Shelves;
 class Store;
 
 struct RocksDbOptions {
@@ -42,6 +44,9 @@ struct RocksDbOptions {
   // Messages gather in memory, and in the log, until they are that many bytes; then they go to a
   // table.
   size_t memtable_bytes = size_t{128} << 20;
+  // What is over and shares a shelf with what stays (shelves.h) is deleted after that much more
+  // has been written.
+  size_t sweep_after_bytes = size_t{64} << 20;
 };
 
 class RocksDbJournal : public Journal {
@@ -61,10 +66,13 @@ class RocksDbJournal : public Journal {
   JournalFigures Figures() const override { return {.segments = tables_, .epoch = {}}; }
 
  private:
-  RocksDbJournal(RocksDbOptions options, JournalObserver* observer, std::unique_ptr<Store> store);
+  RocksDbJournal(RocksDbOptions options, JournalObserver* observer,
+                 std::shared_ptr<KeptMessages> kept, std::unique_ptr<Store> store);
 
   absl::Status Write(const Batch& batch);
+  void Tidy();
   absl::Status RecoverDeclarations(const RecordSink& sink);
+  absl::Status RecoverShelves();
   absl::Status RecoverMessages(const RecordSink& sink);
   // Whether the key hasn't been deleted with the range that it is in.
   absl::StatusOr<bool> IsLive(std::string_view declaration_key) const;
@@ -76,10 +84,15 @@ class RocksDbJournal : public Journal {
   const RocksDbOptions options_;
   JournalObserver* const observer_;
   std::unique_ptr<Store> store_;  // null between attempts to reopen it
+  const std::unique_ptr<Shelves> shelves_;
+  const std::shared_ptr<KeptMessages> kept_;
   std::unique_ptr<BatchBuilder> builder_;
   LsnSequence lsns_;
   std::atomic<uint64_t> tables_{0};
   std::chrono::steady_clock::time_point count_tables_from_{};
+  std::chrono::steady_clock::time_point drop_tables_from_{};
+  bool recovered_ = false;
+  absl::Status tidied_;  // an error since the store was opened: it can't be written to as it is
   absl::Status failed_;  // the first error of an Append, which ends the journal's life
 };
 

@@ -1,7 +1,11 @@
 #include "storage/rocksdb/store.h"
 
+#include <rocksdb/convenience.h>
+#include <rocksdb/iterator.h>
+
 #include <charconv>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -11,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "storage/absl_view.h"
 #include "storage/rocksdb/keys.h"
+#include "storage/rocksdb/shelf_codec.h"
 #include "storage/rocksdb/tuning.h"
 
 namespace warren::storage {
@@ -74,11 +79,12 @@ absl::Status Store::Explain(std::string_view doing, const rocksdb::Status& statu
 }
 
 absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& path, IfMissing if_missing,
-                                                   size_t memtable_bytes) {
+                                                   size_t memtable_bytes,
+                                                   std::shared_ptr<const KeptMessages> kept) {
   auto store = std::unique_ptr<Store>(new Store(path));
   bool exists = false;
   absl::Status status = store->CheckDirectory(if_missing, exists);
-  if (status.ok()) status = store->OpenDatabase(exists, memtable_bytes);
+  if (status.ok()) status = store->OpenDatabase(exists, memtable_bytes, std::move(kept));
   if (status.ok()) status = store->CheckFormat();
   if (status.ok()) status = store->OpenWatermark();
   if (!status.ok()) return status;
@@ -87,6 +93,7 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& path, IfMi
 
 Store::~Store() {
   if (db_ == nullptr) return;
+  db_->DestroyColumnFamilyHandle(shelves_);
   db_->DestroyColumnFamilyHandle(messages_);
   db_->DestroyColumnFamilyHandle(declarations_);
   // What could fail here was made durable before, so there is nobody to tell.
@@ -116,12 +123,14 @@ absl::Status Store::CheckDirectory(IfMissing if_missing, bool& exists) {
   return absl::OkStatus();
 }
 
-absl::Status Store::OpenDatabase(bool exists, size_t memtable_bytes) {
+absl::Status Store::OpenDatabase(bool exists, size_t memtable_bytes,
+                                 std::shared_ptr<const KeptMessages> kept) {
   rocksdb::DBOptions options = StoreOptions(path_);
   options.create_if_missing = !exists;
   const std::vector<rocksdb::ColumnFamilyDescriptor> families = {
       {rocksdb::kDefaultColumnFamilyName, DeclarationsOptions()},
-      {kMessagesFamily, MessagesOptions(memtable_bytes)}};
+      {kMessagesFamily, MessagesOptions(memtable_bytes, std::move(kept))},
+      {kShelvesFamily, DeclarationsOptions()}};
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
   const rocksdb::Status opened = rocksdb::DB::Open(options, path_, families, &handles, &db);
@@ -129,6 +138,7 @@ absl::Status Store::OpenDatabase(bool exists, size_t memtable_bytes) {
   db_.reset(db);
   declarations_ = handles[0];
   messages_ = handles[1];
+  shelves_ = handles[2];
   return absl::OkStatus();
 }
 
@@ -158,7 +168,62 @@ absl::Status Store::CheckFormat() {
         "store rocksdb:", path_, " has format ", format, ", this program knows up to ",
         kStoreFormat, "; start the version that wrote it, or a later one"));
   }
-  return absl::OkStatus();
+  return format == 1 ? PutOnShelves() : absl::OkStatus();
+}
+
+absl::Status Store::PutOnShelves() {
+  rocksdb::WriteBatch batch;
+  rocksdb::Status put = batch.Put(declarations_, FormatKey(), std::to_string(kStoreFormat));
+  ShelfNumber shelf = 0;
+  ShelfBits live;
+  const auto put_shelf = [&]() -> absl::Status {
+    const absl::StatusOr<std::string> value = EncodeShelf(live);
+    if (!value.ok()) return value.status();
+    if (put.ok()) put = batch.Put(shelves_, ShelfKey(shelf), *value);
+    live = {};
+    return absl::OkStatus();
+  };
+  const std::unique_ptr<rocksdb::Iterator> it(
+      db_->NewIterator(RecoveryReadOptions(), messages_));
+  for (it->SeekToFirst(); it->Valid(); it->Next()) {
+    const std::optional<MessageId> id = MessageIdOf({it->key().data(), it->key().size()});
+    if (!id) return Damaged(path_, "a message has no id for a key");
+    if (live != ShelfBits() && ShelfOf(*id) != shelf) {
+      if (absl::Status status = put_shelf(); !status.ok()) return status;
+    }
+    shelf = ShelfOf(*id);
+    live.Add(PlaceOf(*id));
+  }
+  if (!it->status().ok()) return Explain("convert", it->status());
+  if (live != ShelfBits()) {
+    if (absl::Status status = put_shelf(); !status.ok()) return status;
+  }
+  if (put.ok()) put = db_->Write(DurableWriteOptions(), &batch);
+  return Explain("convert", put);
+}
+
+absl::Status Store::Sweep(ShelfNumber shelf, const ShelfBits& messages) {
+  rocksdb::WriteBatch batch;
+  for (size_t place = messages.NextFrom(0); place < kShelfIds;
+       place = messages.NextFrom(place + 1)) {
+    const rocksdb::Status status =
+        batch.Delete(messages_, MessageKey({FirstOn(shelf).value + place}));
+    if (!status.ok()) return Explain("sweep", status);
+  }
+  return Explain("sweep", db_->Write(LazyWriteOptions(), &batch));
+}
+
+absl::Status Store::DropTables(const std::vector<ShelfRange>& shelves) {
+  std::vector<std::string> keys;
+  for (const ShelfRange& range : shelves) {
+    keys.push_back(MessageKey(FirstOn(range.first)));
+    keys.push_back(MessageKey(FirstOn(range.end)));
+  }
+  const std::vector<rocksdb::Slice> bounds(keys.begin(), keys.end());
+  std::vector<rocksdb::RangePtr> ranges;
+  for (size_t i = 0; i < bounds.size(); i += 2) ranges.emplace_back(&bounds[i], &bounds[i + 1]);
+  return Explain("tidy", rocksdb::DeleteFilesInRanges(db_.get(), messages_, ranges.data(),
+                                                      ranges.size(), /*include_end=*/false));
 }
 
 absl::Status Store::OpenWatermark() {

@@ -13,16 +13,19 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "storage/rocksdb/manifest.h"
+#include "storage/rocksdb/settled_filter.h"
+#include "storage/rocksdb/shelves.h"
 #include "storage/rocksdb/watermark.h"
 
 namespace warren::storage {
 
 // Layout of keys and values, as docs/storage-format.md describes it.
-inline constexpr int kStoreFormat = 1;
+inline constexpr int kStoreFormat = 2;
 
 class Store {
  public:
@@ -31,20 +34,30 @@ class Store {
   // FAILED_PRECONDITION if another process has the store open, if a newer program wrote it, if the
   // directory holds something else or can't be used; DATA_LOSS if it is damaged; UNAVAILABLE if
   // there is trouble that may pass, such as a full disk.
-  // `memtable_bytes` is as in RocksDbOptions.
-  static absl::StatusOr<std::unique_ptr<Store>> Open(const std::string& path, IfMissing if_missing,
-                                                     size_t memtable_bytes);
+  // `memtable_bytes` is as in RocksDbOptions; `kept`: see MessagesOptions.
+  // A store of an older format is converted.
+  static absl::StatusOr<std::unique_ptr<Store>> Open(
+      const std::string& path, IfMissing if_missing, size_t memtable_bytes,
+      std::shared_ptr<const KeptMessages> kept = nullptr);
   ~Store();
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
 
   rocksdb::ColumnFamilyHandle* declarations() const { return declarations_; }
   rocksdb::ColumnFamilyHandle* messages() const { return messages_; }
+  rocksdb::ColumnFamilyHandle* shelves() const { return shelves_; }
   rocksdb::DB& db() const { return *db_; }
 
   // Writes durably, all or nothing. Errors as of Open; whether the batch took effect is open then,
   // until the store has been opened anew.
   absl::Status Write(rocksdb::WriteBatch& batch);
+
+  // Deletes these messages, which are over, some time soon. Nothing rests on it, but after an error
+  // the store has to be opened anew before the next Write.
+  absl::Status Sweep(ShelfNumber shelf, const ShelfBits& messages);
+  // Drops tables that hold nothing but messages of these shelves, which are empty. Nothing rests on
+  // it.
+  absl::Status DropTables(const std::vector<ShelfRange>& shelves);
 
   // Tables that hold messages now; what is in memory and in the log is in none.
   uint64_t CountTables() const;
@@ -56,8 +69,11 @@ class Store {
   explicit Store(std::string path) : path_(std::move(path)), manifest_(path_) {}
 
   absl::Status CheckDirectory(IfMissing if_missing, bool& exists);
-  absl::Status OpenDatabase(bool exists, size_t memtable_bytes);
+  absl::Status OpenDatabase(bool exists, size_t memtable_bytes,
+                            std::shared_ptr<const KeptMessages> kept);
   absl::Status CheckFormat();
+  // From format 1, which had no shelves: a message was there until its key was deleted.
+  absl::Status PutOnShelves();
   absl::Status OpenWatermark();
   void RaiseWatermark();
 
@@ -65,6 +81,7 @@ class Store {
   std::unique_ptr<rocksdb::DB> db_;
   rocksdb::ColumnFamilyHandle* declarations_ = nullptr;
   rocksdb::ColumnFamilyHandle* messages_ = nullptr;
+  rocksdb::ColumnFamilyHandle* shelves_ = nullptr;
   ManifestWatch manifest_;
   std::unique_ptr<Watermark> watermark_;
 };

@@ -4,6 +4,7 @@
 #include <rocksdb/utilities/table_properties_collectors.h>
 
 #include <memory>
+#include <utility>
 
 #include "storage/rocksdb/entry_merge.h"
 #include "storage/rocksdb/info_log.h"
@@ -53,10 +54,14 @@ rocksdb::ColumnFamilyOptions DeclarationsOptions() {
   return options;
 }
 
-rocksdb::ColumnFamilyOptions MessagesOptions(size_t memtable_bytes) {
+rocksdb::ColumnFamilyOptions MessagesOptions(size_t memtable_bytes,
+                                             std::shared_ptr<const KeptMessages> kept) {
   rocksdb::ColumnFamilyOptions options;
   options.merge_operator = std::make_shared<EntryMerge>();
-  // A message that is settled before its memtable is flushed leaves nothing but a tombstone.
+  // A message that is settled before its memtable is flushed never gets to a table.
+  if (kept != nullptr) {
+    options.compaction_filter_factory = std::make_shared<SettledFilterFactory>(std::move(kept));
+  }
   options.write_buffer_size = memtable_bytes;
   options.max_write_buffer_number = 4;
   options.target_file_size_base = 128 * kMiB;
@@ -91,5 +96,7 @@ rocksdb::WriteOptions DurableWriteOptions() {
   options.sync = true;
   return options;
 }
+
+rocksdb::WriteOptions LazyWriteOptions() { return {}; }
 
 }  // namespace warren::storage
