@@ -27,6 +27,7 @@ absl::Status Added(const rocksdb::Status& status) {
 void BatchBuilder::Target(const Store& store) {
   declarations_ = store.declarations();
   messages_ = store.messages();
+  notes_ = store.notes();
   shelves_family_ = store.shelves();
 }
 
@@ -103,7 +104,7 @@ absl::Status BatchBuilder::MergeEntry(const Record& record, MessageId id) {
   head_.clear();
   const absl::StatusOr<std::string_view> tail = EncodeRecord(record, head_);
   if (!tail.ok()) return tail.status();
-  return Added(write_.Merge(messages_, MessageKey(id), head_));
+  return Added(write_.Merge(notes_, MessageKey(id), head_));
 }
 
 absl::Status BatchBuilder::PutShelves() {

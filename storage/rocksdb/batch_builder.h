@@ -43,6 +43,7 @@ class BatchBuilder {
   Shelves& shelves_;
   rocksdb::ColumnFamilyHandle* declarations_ = nullptr;
   rocksdb::ColumnFamilyHandle* messages_ = nullptr;
+  rocksdb::ColumnFamilyHandle* notes_ = nullptr;
   rocksdb::ColumnFamilyHandle* shelves_family_ = nullptr;
   rocksdb::WriteBatch write_;
   std::string head_;  // scratch

@@ -78,9 +78,11 @@ bool EntryMerge::PartialMergeMulti(const rocksdb::Slice& /*key*/,
   return true;
 }
 
-absl::StatusOr<MessagePublished> DecodeMessage(std::string_view value, NameCache& names) {
+absl::StatusOr<MessagePublished> DecodeMessage(std::string_view value, std::string_view notes,
+                                               NameCache& names) {
   MessagePublished message;
-  while (!value.empty()) {
+  while (!value.empty() || !notes.empty()) {
+    if (value.empty()) value = std::exchange(notes, {});
     absl::StatusOr<Record> record = DecodeRecord(value, names);
     if (!record.ok()) return record.status();
     if (auto* published = std::get_if<MessagePublished>(&*record)) {

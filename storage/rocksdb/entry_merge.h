@@ -1,9 +1,11 @@
 // RocksDB merge operator of the messages: lets an entry be removed or updated by a few bytes that
 // are written beside the message, so that a body is written once.
 //
-// A stored message is its MessagePublished, followed by the EntryRemoved and EntryUpdated that came
-// later: what settles a queue's entry replaces what was noted for that queue before, so that a
-// message that is requeued for ever doesn't grow for ever.
+// Notes are the EntryRemoved and EntryUpdated that came after a message was stored. What settles a
+// queue's entry replaces what was noted for that queue before, so that a message that is requeued
+// for ever doesn't grow for ever. They lie apart from the messages, whose keys only grow then, so
+// that tables of messages are moved down the levels as they are and not merged; in stores that were
+// made in format 1 some stand behind the message itself.
 //
 // Thread safety: thread-safe, without state.
 #pragma once
@@ -24,9 +26,10 @@ class EntryMerge : public rocksdb::MergeOperator {
                          std::string* merged, rocksdb::Logger* logger) const override;
 };
 
-// Reads a stored message. `entries` is empty if no queue has it any more, and `message` null if
+// Reads a stored message, and applies the notes about it, "" if there are none. `entries` is empty if no queue has it any more, and `message` null if
 // there are notes about a message that isn't there; the message is over in both cases.
-// DATA_LOSS if `value` is damaged.
-absl::StatusOr<MessagePublished> DecodeMessage(std::string_view value, NameCache& names);
+// DATA_LOSS if they are damaged.
+absl::StatusOr<MessagePublished> DecodeMessage(std::string_view value, std::string_view notes,
+                                               NameCache& names);
 
 }  // namespace warren::storage

@@ -145,6 +145,9 @@ absl::Status RocksDbJournal::RecoverDeclarations(const RecordSink& sink) {
 absl::Status RocksDbJournal::RecoverMessages(const RecordSink& sink) {
   NameCache names;
   size_t missing = shelves_->live_messages();
+  const std::unique_ptr<rocksdb::Iterator> notes(
+      store_->db().NewIterator(RecoveryReadOptions(), store_->notes()));
+  notes->SeekToFirst();
   // No range of messages is ever deleted.
   const std::unique_ptr<rocksdb::Iterator> it(
       store_->db().NewIterator(RecoveryReadOptions(), store_->messages()));
@@ -155,7 +158,10 @@ absl::Status RocksDbJournal::RecoverMessages(const RecordSink& sink) {
       shelves_->RestoreWaste(*id);
       continue;
     }
-    absl::StatusOr<MessagePublished> message = DecodeMessage(View(it->value()), names);
+    while (notes->Valid() && notes->key().compare(it->key()) < 0) notes->Next();
+    const bool noted = notes->Valid() && notes->key() == it->key();
+    absl::StatusOr<MessagePublished> message = DecodeMessage(
+        View(it->value()), noted ? View(notes->value()) : std::string_view(), names);
     if (message.ok() && (!id || (message->message && message->id != *id))) {
       message = absl::DataLossError("it belongs to another key");
     }
@@ -168,6 +174,9 @@ absl::Status RocksDbJournal::RecoverMessages(const RecordSink& sink) {
     if (absl::Status taken = sink(*std::move(message)); !taken.ok()) return taken;
   }
   if (!it->status().ok()) return store_->Explain("read", it->status());
+  // Up to the end, so that one that ends early is seen.
+  while (notes->Valid()) notes->Next();
+  if (!notes->status().ok()) return store_->Explain("read", notes->status());
   if (missing > 0) {
     return Damaged(options_.path, absl::StrCat(missing, " messages that are live are missing"));
   }

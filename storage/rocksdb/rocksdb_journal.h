@@ -46,7 +46,7 @@ struct RocksDbOptions {
   size_t memtable_bytes = size_t{128} << 20;
   // What is over and shares a shelf with what stays (shelves.h) is deleted after that much more
   // has been written.
-  size_t sweep_after_bytes = size_t{64} << 20;
+  size_t sweep_after_bytes = size_t{512} << 20;
 };
 
 class RocksDbJournal : public Journal {

@@ -94,6 +94,7 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& path, IfMi
 Store::~Store() {
   if (db_ == nullptr) return;
   db_->DestroyColumnFamilyHandle(shelves_);
+  db_->DestroyColumnFamilyHandle(notes_);
   db_->DestroyColumnFamilyHandle(messages_);
   db_->DestroyColumnFamilyHandle(declarations_);
   // What could fail here was made durable before, so there is nobody to tell.
@@ -129,7 +130,8 @@ absl::Status Store::OpenDatabase(bool exists, size_t memtable_bytes,
   options.create_if_missing = !exists;
   const std::vector<rocksdb::ColumnFamilyDescriptor> families = {
       {rocksdb::kDefaultColumnFamilyName, DeclarationsOptions()},
-      {kMessagesFamily, MessagesOptions(memtable_bytes, std::move(kept))},
+      {kMessagesFamily, MessagesOptions(memtable_bytes, kept)},
+      {kNotesFamily, NotesOptions(std::move(kept))},
       {kShelvesFamily, DeclarationsOptions()}};
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
@@ -138,7 +140,8 @@ absl::Status Store::OpenDatabase(bool exists, size_t memtable_bytes,
   db_.reset(db);
   declarations_ = handles[0];
   messages_ = handles[1];
-  shelves_ = handles[2];
+  notes_ = handles[2];
+  shelves_ = handles[3];
   return absl::OkStatus();
 }
 

@@ -45,6 +45,7 @@ class Store {
 
   rocksdb::ColumnFamilyHandle* declarations() const { return declarations_; }
   rocksdb::ColumnFamilyHandle* messages() const { return messages_; }
+  rocksdb::ColumnFamilyHandle* notes() const { return notes_; }
   rocksdb::ColumnFamilyHandle* shelves() const { return shelves_; }
   rocksdb::DB& db() const { return *db_; }
 
@@ -81,6 +82,7 @@ class Store {
   std::unique_ptr<rocksdb::DB> db_;
   rocksdb::ColumnFamilyHandle* declarations_ = nullptr;
   rocksdb::ColumnFamilyHandle* messages_ = nullptr;
+  rocksdb::ColumnFamilyHandle* notes_ = nullptr;
   rocksdb::ColumnFamilyHandle* shelves_ = nullptr;
   ManifestWatch manifest_;
   std::unique_ptr<Watermark> watermark_;

@@ -24,6 +24,11 @@ std::shared_ptr<rocksdb::TableFactory> TableFormat() {
   return std::shared_ptr<rocksdb::TableFactory>(rocksdb::NewBlockBasedTableFactory(table));
 }
 
+void SetFilter(rocksdb::ColumnFamilyOptions& options, std::shared_ptr<const KeptMessages> kept) {
+  if (kept == nullptr) return;
+  options.compaction_filter_factory = std::make_shared<SettledFilterFactory>(std::move(kept));
+}
+
 }  // namespace
 
 rocksdb::DBOptions StoreOptions(const std::string& path) {
@@ -54,14 +59,19 @@ rocksdb::ColumnFamilyOptions DeclarationsOptions() {
   return options;
 }
 
+rocksdb::ColumnFamilyOptions NotesOptions(std::shared_ptr<const KeptMessages> kept) {
+  rocksdb::ColumnFamilyOptions options = DeclarationsOptions();
+  options.merge_operator = std::make_shared<EntryMerge>();
+  SetFilter(options, std::move(kept));
+  return options;
+}
+
 rocksdb::ColumnFamilyOptions MessagesOptions(size_t memtable_bytes,
                                              std::shared_ptr<const KeptMessages> kept) {
   rocksdb::ColumnFamilyOptions options;
   options.merge_operator = std::make_shared<EntryMerge>();
   // A message that is settled before its memtable is flushed never gets to a table.
-  if (kept != nullptr) {
-    options.compaction_filter_factory = std::make_shared<SettledFilterFactory>(std::move(kept));
-  }
+  SetFilter(options, std::move(kept));
   options.write_buffer_size = memtable_bytes;
   options.max_write_buffer_number = 4;
   options.target_file_size_base = 128 * kMiB;

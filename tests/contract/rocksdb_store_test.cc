@@ -182,7 +182,7 @@ TEST_F(RocksDbStore, MessageThatIsRequeuedOnAndOnStaysSmall) {
   const auto store = Store::Open(live(), Store::IfMissing::kFail, RocksDbOptions().memtable_bytes);
   ASSERT_TRUE(store.ok()) << store.status();
   std::string value;
-  ASSERT_TRUE((*store)->db().Get({}, (*store)->messages(), MessageKey({1}), &value).ok());
+  ASSERT_TRUE((*store)->db().Get({}, (*store)->notes(), MessageKey({1}), &value).ok());
   EXPECT_LT(value.size(), 100u);
 }
 

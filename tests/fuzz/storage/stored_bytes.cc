@@ -72,7 +72,7 @@ void Records(std::string_view bytes) {
 }
 
 void StoredMessage(std::string_view bytes) {
-  const absl::StatusOr<MessagePublished> message = DecodeMessage(bytes, Names());
+  const absl::StatusOr<MessagePublished> message = DecodeMessage(bytes, {}, Names());
   if (message.ok() && message->message) CheckRecord(*message);
 }
 
