@@ -50,6 +50,7 @@ ROUNDS = (
     Round(WarrenRocksDb, ("delayed", *OTHER_RATES), once=True),
     Round(WarrenRocksDb, ("backlog",), once=True),
     Round(WarrenPostgres, OTHER_RATES, once=True),
+    Round(WarrenPostgres, ("backlog",), once=True),
     Round(RabbitMq, OTHER_RATES, once=True),
     Round(Nats, RATES_OF_NATS, once=True),
 )  # fmt: skip
@@ -174,4 +175,5 @@ AIMS = (
         figure(ROCKSDB, "delayed", "of_without"), 0.7, 0.95),
     Aim("a backlog of 5,000,000 in the queue, of the rate without",
         figure(ROCKSDB, "backlog", "of_without"), 0.7, 0.95),
+    Aim("the same, PostgreSQL", figure(POSTGRES, "backlog", "of_without"), 0.7, 0.95),
 )  # fmt: skip

@@ -13,7 +13,7 @@ from warren_process import binary
 ROOT = Path(__file__).resolve().parents[2]
 SYSTEMS = "relay,warren-memory,warren-rocksdb,rocksdb-commits,disk"
 CASES = ("keeping_up,keeping_up_transient,publish_only,drain,commits,append,queued_message,"
-         "bindings,many_queues,rate_10000,ten_queues")  # fmt: skip
+         "bindings,many_queues,rate_10000,ten_queues,backlog")  # fmt: skip
 RATIOS = {"transient_vs_relay", "rocksdb_vs_commits", "rocksdb_vs_disk", "ten_queues_msgs_per_s"}
 
 
@@ -51,7 +51,7 @@ def test_a_small_comparison_reports_all_that_a_large_one_does(build: Path, tmp_p
         assert run["msgs_per_s"] > 0, run
     assert set(report["ratios"]) == RATIOS
     measured = [aim["what"] for aim in report["aims"] if aim["value"] is not None]
-    assert len(measured) == 8, measured
+    assert len(measured) == 9, measured
     text = page.read_text()
     assert all(aim["what"] in text for aim in report["aims"])
     for chart in ("throughput.svg", "latency.svg"):

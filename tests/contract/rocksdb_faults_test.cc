@@ -43,6 +43,7 @@ class RocksDbFaults : public RocksDbFixture {
     return {.open = [path = live()]() -> absl::StatusOr<std::unique_ptr<Journal>> {
               RocksDbOptions options = Impatient(path);
               options.memtable_bytes = kMemtableBytes;
+              options.sweep_after_bytes = 1;  // so that sweeping fails, too
               return RocksDbJournal::Open(std::move(options), nullptr);
             },
             .mend = [&disk] { disk.Mend(); },
