@@ -26,9 +26,9 @@ class EntryMerge : public rocksdb::MergeOperator {
                          std::string* merged, rocksdb::Logger* logger) const override;
 };
 
-// Reads a stored message, and applies the notes about it, "" if there are none. `entries` is empty if no queue has it any more, and `message` null if
-// there are notes about a message that isn't there; the message is over in both cases.
-// DATA_LOSS if they are damaged.
+// Reads a stored message, and applies the notes about it, "" if there are none. `entries` is empty
+// if no queue has it any more, and `message` null if there are notes about a message that isn't
+// there; the message is over in both cases. DATA_LOSS if they are damaged.
 absl::StatusOr<MessagePublished> DecodeMessage(std::string_view value, std::string_view notes,
                                                NameCache& names);
 

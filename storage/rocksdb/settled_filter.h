@@ -17,6 +17,7 @@
 #include <atomic>
 #include <map>
 #include <memory>
+#include <utility>
 
 #include "storage/rocksdb/shelves.h"
 #include "sync/mutex.h"

@@ -1,5 +1,5 @@
-// How a shelf is stored: one frame (storage/codec/frame.h), whose payload is a version, now 1, and a
-// bit for each place, lowest first, set while the message is live.
+// How a shelf is stored: one frame (storage/codec/frame.h), whose payload is a version, now 1, and
+// a bit for each place, lowest first, set while the message is live.
 //
 // Pure functions; thread-safe.
 #pragma once

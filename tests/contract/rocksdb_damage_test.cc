@@ -136,7 +136,8 @@ void MakeTablesBelowTheFirstLevel(const std::string& path) {
         Store::Open(path, Store::IfMissing::kFail, RocksDbOptions().memtable_bytes);
     ASSERT_TRUE(store.ok()) << store.status();
     rocksdb::DB& db = (*store)->db();
-    for (rocksdb::ColumnFamilyHandle* family : {(*store)->declarations(), (*store)->messages(), (*store)->shelves()}) {
+    for (rocksdb::ColumnFamilyHandle* family :
+         {(*store)->declarations(), (*store)->messages(), (*store)->shelves()}) {
       ASSERT_TRUE(db.Flush({}, family).ok());
       std::vector<std::string> top;
       rocksdb::ColumnFamilyMetaData content;
