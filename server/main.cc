@@ -93,6 +93,23 @@ warren::metrics::MonitorFacts FactsOf(const warren::config::Config& config,
       .auth = &auth};
 }
 
+// The same for AdminService, with what else it tells.
+warren::api::Facts ApiFactsOf(const warren::config::Config& config,
+                             const warren::metrics::MonitorFacts& facts) {
+  warren::api::Facts api{.version = facts.version,
+                         .revision = facts.revision,
+                         .node = facts.node,
+                         .storage_backend = facts.storage_backend,
+                         .memory_limit = facts.memory_limit};
+  for (const warren::config::Setting& setting : config.settings) {
+    const bool is_url = setting.key == "storage.url";
+    api.configuration.push_back({setting.key,
+                                 is_url ? warren::storage::ShownUrl(setting.value) : setting.value,
+                                 setting.origin});
+  }
+  return api;
+}
+
 namespace auth = warren::auth;
 
 // Enters the configuration's words into those of the folder that they are for.
@@ -221,6 +238,7 @@ int Serve(const warren::config::Config& config, std::function<void()> reload) {
        .credentials = *std::move(credentials),
        .max_message_bytes = config.limits.max_message_bytes,
        .max_headers = config.limits.max_headers,
+       .facts = ApiFactsOf(config, FactsOf(config, auth_stats)),
        .max_calls = static_cast<int>(config.limits.max_calls)});
   if (!server.ok()) return Fail("can't listen", server.status());
   if (monitor != nullptr) monitor->SetGrpcAddress((*server)->address());

@@ -162,14 +162,25 @@ void Call::OnStop(const absl::Status& status) {
   Wake();
 }
 
+runtime::SessionView Call::View() const {
+  if (peer_.empty()) peer_ = context_.peer();
+  const auto open_for = std::chrono::steady_clock::now() - began_;
+  return {.kind = kind(),
+          .peer = peer_,
+          .user = access_ != nullptr ? access_->user_name() : std::string_view(),
+          .since_ms = runtime::NowMs() -
+                      std::chrono::duration_cast<std::chrono::milliseconds>(open_for).count()};
+}
+
 void Call::Done::Complete(bool) {
   happened = true;
   call.over_.Set();
   call.Wake();
 }
 
-runtime::RpcCells& CountersOf(Api& api, runtime::RpcType type, std::string_view method) {
-  return api.loop.stats().rpcs.Register(type, v1::BrokerService::service_full_name(), method);
+runtime::RpcCells& CountersOf(Api& api, runtime::RpcType type, std::string_view method,
+                              std::string_view service) {
+  return api.loop.stats().rpcs.Register(type, service, method);
 }
 
 absl::Status Parse(grpc::ByteBuffer& frame, google::protobuf::Message& message) {

@@ -10,11 +10,14 @@
 #include <grpcpp/support/byte_buffer.h>
 
 #include <chrono>
+#include <string>
 #include <string_view>
+#include <type_traits>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "server/api/convert/publication.h"
+#include "server/api/facts.h"
 #include "server/api/services.h"
 #include "server/auth/authenticator.h"
 #include "server/auth/authorize.h"
@@ -39,9 +42,12 @@ struct Api {
   runtime::Loop& loop;
   grpc::ServerCompletionQueue& queue;
   RawBrokerService& service;
+  RawAdminService& admin;
   PublicationReader publications;
   auth::Authenticator& authenticator;
   auth::Stats& auth_stats;
+  const Facts& facts;
+  int64_t serving_since_ms = 0;
   absl::flat_hash_map<std::string, core::OwnerId> owners = {};  // by user, of those who logged in
   Scratch scratch = {};
 };
@@ -57,6 +63,7 @@ class Call : public runtime::Session {
   void OnFlowChanged() override { Wake(); }
   void OnTick() override;
   void OnStop(const absl::Status& status) override;
+  runtime::SessionView View() const override;
 
  protected:
   ~Call();
@@ -86,6 +93,7 @@ class Call : public runtime::Session {
 
   // Something changed that one of its coroutines may wait for.
   virtual void Wake() = 0;
+  virtual runtime::SessionKind kind() const { return runtime::SessionKind::kCall; }
 
   // The call is over, whatever the reason: nothing reaches the client any more.
   bool gone() const { return done_.happened; }
@@ -116,6 +124,7 @@ class Call : public runtime::Session {
   grpc::ServerContext context_;
   auth::AccessPtr access_;
   uint64_t access_generation_ = 0;
+  mutable std::string peer_;  // once it was asked for
   absl::Status denied_;
   Done done_;
   runtime::Event over_;
@@ -129,8 +138,19 @@ class Call : public runtime::Session {
   runtime::Registry::SessionList::iterator session_;  // if arrived
 };
 
-// The counters of a method of BrokerService. Before the loop runs.
-runtime::RpcCells& CountersOf(Api& api, runtime::RpcType type, std::string_view method);
+// Where calls of this method come from.
+template <typename Service, typename... Arguments>
+auto& ServiceOf(Api& api, void (Service::*)(Arguments...)) {
+  if constexpr (std::is_base_of_v<Service, RawBrokerService>) {
+    return api.service;
+  } else {
+    return api.admin;
+  }
+}
+
+// The counters of a method. Before the loop runs.
+runtime::RpcCells& CountersOf(Api& api, runtime::RpcType type, std::string_view method,
+                              std::string_view service = v1::BrokerService::service_full_name());
 
 // INVALID_ARGUMENT, reason FRAME_INVALID, if `frame` isn't a `message`.
 absl::Status Parse(grpc::ByteBuffer& frame, google::protobuf::Message& message);

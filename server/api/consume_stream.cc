@@ -192,7 +192,11 @@ class ConsumeStream final : public Stream, public runtime::ConsumerSink {
     if (consumer_) loop().Close(consumer_);
   }
 
+  runtime::SessionKind kind() const override { return runtime::SessionKind::kConsumer; }
+
   // ---- runtime::ConsumerSink ----
+
+  const runtime::Session& session() const override { return *this; }
 
   void OnSubscribed(core::Subscribed subscribed) override {
     reads_.queue = subscribed.queue;

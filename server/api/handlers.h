@@ -13,4 +13,15 @@ void ServePublish(Api& api);
 void ServePublishStream(Api& api);
 void ServeConsume(Api& api);
 
+// AdminService, by its nouns (admin/).
+void ServeAdmin(Api& api);  // all of these
+void ServeAdminBroker(Api& api);
+void ServeAdminVirtualHosts(Api& api);
+void ServeAdminExchanges(Api& api);
+void ServeAdminQueues(Api& api);
+void ServeAdminBindings(Api& api);
+void ServeAdminMessages(Api& api);
+void ServeAdminConnections(Api& api);
+void ServeAdminConsumers(Api& api);
+
 }  // namespace warren::api

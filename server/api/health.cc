@@ -15,7 +15,8 @@ using grpc::health::v1::HealthCheckResponse;
 
 HealthCheckResponse::ServingStatus StatusOf(const HealthState& state, const runtime::Loop& loop,
                                             const std::string& service) {
-  if (!service.empty() && service != v1::BrokerService::service_full_name()) {
+  if (!service.empty() && service != v1::BrokerService::service_full_name() &&
+      service != v1::AdminService::service_full_name()) {
     return HealthCheckResponse::SERVICE_UNKNOWN;
   }
   const bool serves = state.serving && loop.flow().StorageTrouble().empty();

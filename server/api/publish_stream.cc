@@ -161,6 +161,8 @@ class PublishStream final : public Stream, public runtime::PublisherSink {
     if (publisher_) loop().Close(publisher_);
   }
 
+  runtime::SessionKind kind() const override { return runtime::SessionKind::kPublisher; }
+
   // ---- runtime::PublisherSink ----
 
   void OnOpened(const core::PublisherOpened& opened) override {

@@ -13,6 +13,7 @@
 #include "server/api/ticker.h"
 #include "server/base/check.h"
 #include "server/base/error.h"
+#include "server/runtime/clock.h"
 
 namespace warren::api {
 namespace {
@@ -52,6 +53,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Listen(const ServerOptions& opti
                                                           : grpc::InsecureServerCredentials(),
                            &port);
   builder.RegisterService(&server->service_);
+  builder.RegisterService(&server->admin_);
   builder.RegisterService(&server->health_.service);
   server->queue_ = builder.AddCompletionQueue();
   builder.SetMaxReceiveMessageSize(MaxReceiveBytes(options.max_message_bytes));
@@ -99,16 +101,20 @@ void Server::Serve(runtime::Loop& loop, auth::Authenticator& authenticator,
   api_.emplace(Api{.loop = loop,
                    .queue = *queue_,
                    .service = service_,
+                   .admin = admin_,
                    .publications = PublicationReader(
                        {options_.max_message_bytes, options_.max_headers}, interner_),
                    .authenticator = authenticator,
-                   .auth_stats = auth_stats});
+                   .auth_stats = auth_stats,
+                   .facts = options_.facts,
+                   .serving_since_ms = runtime::NowMs()});
   health_.serving = true;
   ServeTopology(*api_);
   ServeSettlements(*api_);
   ServePublish(*api_);
   ServePublishStream(*api_);
   ServeConsume(*api_);
+  ServeAdmin(*api_);
   ServeHealth(*api_, health_);
   StartTicker(*api_);
 }

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "server/api/call.h"
 #include "server/api/convert/interner.h"
+#include "server/api/facts.h"
 #include "server/api/health.h"
 #include "server/runtime/listener.h"
 #include "server/runtime/loop.h"
@@ -23,6 +24,7 @@ struct ServerOptions {
   std::shared_ptr<grpc::ServerCredentials> credentials;  // null: plain text
   size_t max_message_bytes = size_t{16} << 20;
   size_t max_headers = 256;   // of a message, nested ones counted
+  Facts facts;
   int max_calls = 10'000;     // of a connection at a time; what is above waits at the client
 };
 
@@ -52,6 +54,7 @@ class Server final : public runtime::Listener {
   const ServerOptions options_;
   std::string address_;
   RawBrokerService service_;
+  RawAdminService admin_;
   HealthState health_;
   std::unique_ptr<grpc::ServerCompletionQueue> queue_;
   std::unique_ptr<grpc::Server> server_;

@@ -21,7 +21,7 @@ class Ticker final : public runtime::Session {
       co_await runtime::Operation([&](void* tag) {
         ticker.alarm_.Set(&api.queue, std::chrono::system_clock::now() + kTick, tag);
       });
-      for (runtime::Session* session : api.loop.registry().sessions()) session->OnTick();
+      for (const auto& [number, session] : api.loop.registry().sessions()) session->OnTick();
     }
   }
 

@@ -2,7 +2,7 @@
 //
 // An Rpc names the method, its messages, and the two conversions:
 //   using Request, Response;
-//   static constexpr auto kRequest = &RawBrokerService::Request…;
+//   static constexpr auto kRequest = &RawBrokerService::Request…;  // or of RawAdminService
 //   static constexpr bool kHeld;      // waits while publishers are held
 //   static constexpr bool kDelivers;  // refused once the broker is draining
 //   static absl::StatusOr<core::Command> ToCommand(Api&, Request&, core::RequestId);
@@ -31,8 +31,8 @@ class UnaryCall final : public Call, public runtime::CallSink {
   static runtime::Task Serve(Api& api, runtime::RpcCells& rpc) {
     UnaryCall call(api, rpc);
     const bool arrived = co_await runtime::Operation([&](void* tag) {
-      (api.service.*Rpc::kRequest)(&call.context(), &call.request_, &call.responder_, &api.queue,
-                                   &api.queue, tag);
+      (ServiceOf(api, Rpc::kRequest).*Rpc::kRequest)(&call.context(), &call.request_,
+                                                    &call.responder_, &api.queue, &api.queue, tag);
     });
     if (!arrived) co_return;
     Serve(api, rpc).Detach();
@@ -131,10 +131,11 @@ class UnaryCall final : public Call, public runtime::CallSink {
   absl::Status status_;
 };
 
-// Starts to serve a method of BrokerService.
+// Starts to serve a method of BrokerService, or of another service.
 template <typename Rpc>
-void ServeUnary(Api& api, std::string_view method) {
-  UnaryCall<Rpc>::Serve(api, CountersOf(api, runtime::RpcType::kUnary, method)).Detach();
+void ServeUnary(Api& api, std::string_view method,
+                std::string_view service = v1::BrokerService::service_full_name()) {
+  UnaryCall<Rpc>::Serve(api, CountersOf(api, runtime::RpcType::kUnary, method, service)).Detach();
 }
 
 }  // namespace warren::api

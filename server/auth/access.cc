@@ -1,5 +1,9 @@
 #include "server/auth/access.h"
 
+#include <algorithm>
+#include <string>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
 
 namespace warren::auth {
@@ -8,6 +12,16 @@ namespace {
 constexpr std::string_view kDefaultExchange = "amq.default";
 
 absl::string_view Absl(std::string_view s) { return {s.data(), s.size()}; }
+
+constexpr std::string_view TagName(Tag tag) {
+  switch (tag) {
+    case Tag::kAdministrator: return "administrator";
+    case Tag::kMonitoring: return "monitoring";
+    case Tag::kPolicymaker: return "policymaker";
+    case Tag::kManagement: return "management";
+  }
+  return "";
+}
 
 const Pattern& PatternOf(const Permissions& permissions, Permission permission) {
   switch (permission) {
@@ -51,12 +65,39 @@ absl::Status Access::May(Permission permission, const Subject& object) const {
   return Refuse(permission, object, remedy);
 }
 
+bool Access::Has(Tag tag) const {
+  if (everything()) return true;
+  const std::vector<std::string>& tags = user_->tags;
+  const auto has = [&tags](Tag t) { return std::find(tags.begin(), tags.end(), TagName(t)) != tags.end(); };
+  return has(tag) || has(Tag::kAdministrator);
+}
+
+absl::Status Access::MustHave(Tag tag) const {
+  if (Has(tag)) return absl::OkStatus();
+  const std::string_view name = TagName(tag);
+  return Refuse(Permission::kTag, {"tag", name, ""}, "give it the tag in auth.users");
+}
+
+bool Access::Sees(std::string_view virtual_host) const {
+  return Has(Tag::kMonitoring) || In(virtual_host) != nullptr;
+}
+
+absl::Status Access::MaySee(std::string_view virtual_host) const {
+  return Sees(virtual_host) ? absl::OkStatus() : MayEnter(virtual_host);
+}
+
+absl::Status Access::MayAsOperator(Permission permission, const Subject& object) const {
+  return Has(Tag::kAdministrator) ? absl::OkStatus() : May(permission, object);
+}
+
 absl::Status Access::Refuse(Permission permission, const Subject& object,
                             std::string_view remedy) const {
   const std::string_view name = kPermissionNames[static_cast<size_t>(permission)];
-  const std::string what = permission == Permission::kVirtualHost
-                               ? "enter virtual host \"" + std::string(object.name) + "\""
-                               : std::string(name) + " " + Describe(object);
+  const std::string what =
+      permission == Permission::kVirtualHost
+          ? "enter virtual host \"" + std::string(object.name) + "\""
+      : permission == Permission::kTag ? "do what takes the tag " + std::string(object.name)
+                                       : std::string(name) + " " + Describe(object);
   absl::Status status =
       Error(absl::StatusCode::kPermissionDenied, "ACCESS_REFUSED", object,
             std::string(absl::StrCat("user \"", user_->name, "\" may not ", what, ": ",

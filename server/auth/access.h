@@ -17,6 +17,15 @@
 
 namespace warren::auth {
 
+// What a user is to AdminService, with RabbitMQ's meaning; others mean nothing. kAdministrator
+// includes the others.
+enum class Tag : uint8_t {
+  kAdministrator,  // may do everything there
+  kMonitoring,     // sees all virtual hosts, connections and consumers, but no message's content
+  kPolicymaker,    // sets policies in the virtual hosts that the user may enter
+  kManagement,     // what every user may anyway: to see the virtual hosts that they may enter
+};
+
 class Access {
  public:
   static constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
@@ -49,6 +58,19 @@ class Access {
   // The same for one object; `permission` isn't kVirtualHost. The default exchange, "", is called
   // amq.default in permissions, as in RabbitMQ.
   absl::Status May(Permission permission, const Subject& object) const;
+
+  // ---- For AdminService ----
+
+  // Everybody has all of them if there are no users.
+  bool Has(Tag tag) const;
+  // PERMISSION_DENIED, reason ACCESS_REFUSED, without the tag.
+  absl::Status MustHave(Tag tag) const;
+  // Whether what is in this virtual host may be seen: by who may enter it, and by kMonitoring.
+  bool Sees(std::string_view virtual_host) const;
+  // The same as a status: as MayEnter's.
+  absl::Status MaySee(std::string_view virtual_host) const;
+  // As May, but that kAdministrator may.
+  absl::Status MayAsOperator(Permission permission, const Subject& object) const;
 
  private:
   absl::Status Refuse(Permission permission, const Subject& object, std::string_view remedy) const;

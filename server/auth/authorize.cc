@@ -73,6 +73,9 @@ void Commit(Needs& needs, const core::Commit& c) {
 struct Table {
   const Access& access;
 
+  absl::Status operator()(const core::DeclareVirtualHost&) const {
+    return access.MustHave(Tag::kAdministrator);
+  }
   absl::Status operator()(const core::DeclareExchange& c) const {
     Needs needs(access, c.virtual_host);
     if (!c.options) return needs.status();
@@ -133,7 +136,6 @@ struct Table {
   absl::Status operator()(const core::DrainConsumer&) const { return absl::OkStatus(); }
   absl::Status operator()(const core::CloseConsumer&) const { return absl::OkStatus(); }
   // The broker's own.
-  absl::Status operator()(const core::DeclareVirtualHost&) const { return absl::OkStatus(); }
   absl::Status operator()(const core::Paged&) const { return absl::OkStatus(); }
   absl::Status operator()(const core::Tick&) const { return absl::OkStatus(); }
   absl::Status operator()(const core::Durable&) const { return absl::OkStatus(); }

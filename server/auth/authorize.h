@@ -9,6 +9,8 @@
 //   bind, unbind                               destination               source
 //   publish, commit                            exchange
 //
+// Declaring a virtual host takes the tag administrator.
+//
 // Passive declarations, settlements and everything else take access to the virtual host alone. A
 // queue that the broker is to name is taken as "amq.gen-".
 //

@@ -22,10 +22,10 @@ inline constexpr size_t kLoginResults = 3;
 inline constexpr std::array<std::string_view, kLoginResults> kLoginResultNames = {
     "accepted", "refused", "throttled"};
 
-enum class Permission { kVirtualHost, kConfigure, kWrite, kRead };
-inline constexpr size_t kPermissions = 4;
+enum class Permission { kVirtualHost, kConfigure, kWrite, kRead, kTag };
+inline constexpr size_t kPermissions = 5;
 inline constexpr std::array<std::string_view, kPermissions> kPermissionNames = {
-    "virtual_host", "configure", "write", "read"};
+    "virtual_host", "configure", "write", "read", "tag"};
 
 struct Stats {
   // Logins that were looked at; a call with credentials that were good a moment ago is none.

@@ -28,7 +28,7 @@ struct User {
   std::string password_hash;
   // Names in certificates that log in as this user: "cn:…", "dns:…", "uri:…" or "email:…".
   std::vector<std::string> certificates;
-  // As in RabbitMQ: administrator, monitoring, ….
+  // As in RabbitMQ: administrator, monitoring, …; see Tag in access.h.
   std::vector<std::string> tags;
   std::map<std::string, Permissions, std::less<>> virtual_hosts;
 };

@@ -23,11 +23,12 @@ namespace {
 constexpr int kUsageError = 2;
 
 // What one of the places says about an option.
-struct Setting {
+struct Told {
   std::string where;  // for errors: --listen, WARREN_SERVER_LISTEN, warren.yaml:3: server.listen
   std::vector<std::string> values;
+  std::string_view origin;  // as in Setting::origin
 };
-using Settings = std::map<std::string, Setting>;  // by "section.key"
+using Settings = std::map<std::string, Told>;  // by "section.key"
 
 std::string SpillDirectory(const std::string& storage) {
   constexpr std::string_view kEmbedded = "rocksdb:";
@@ -99,7 +100,7 @@ class CommandLine {
     for (const Option& option : Options()) {
       const auto& values = values_.at(option.Name());
       if (values.empty()) continue;
-      settings.try_emplace(option.Name(), Setting{"--" + std::string(option.flag), values});
+      settings.try_emplace(option.Name(), Told{"--" + std::string(option.flag), values, "flag"});
     }
   }
 
@@ -128,7 +129,7 @@ void AddEnvironment(Settings& settings) {
     const std::string variable = option.Variable();
     const char* value = std::getenv(variable.c_str());
     if (value == nullptr) continue;
-    Setting setting{variable, {value}};
+    Told setting{variable, {value}, "environment"};
     if (option.repeated) setting.values = SplitAtCommas(value);
     settings.try_emplace(option.Name(), std::move(setting));
   }
@@ -163,7 +164,7 @@ Mistake AddFile(const std::string& path, Settings& settings) {
     if (std::find(known.begin(), known.end(), name) == known.end()) {
       return where + "unknown option " + name + Suggestion(Nearest(name, known));
     }
-    settings.try_emplace(name, Setting{where + name, std::move(value.values)});
+    settings.try_emplace(name, Told{where + name, std::move(value.values), "file"});
   }
   return std::nullopt;
 }
@@ -184,6 +185,25 @@ std::vector<std::string> Apply(const Settings& settings, Config& config) {
     }
   }
   return mistakes;
+}
+
+// All options, defaults included, by key.
+std::vector<Setting> InEffect(const Settings& told) {
+  std::vector<Setting> settings;
+  for (const Option& option : Options()) {
+    Setting& setting =
+        settings.emplace_back(Setting{option.Name(), std::string(option.standard), "default"});
+    const auto found = told.find(setting.key);
+    if (found == told.end()) continue;
+    setting.origin = found->second.origin;
+    setting.value.clear();
+    for (const std::string& value : found->second.values) {
+      setting.value += (setting.value.empty() ? "" : ",") + value;
+    }
+  }
+  std::sort(settings.begin(), settings.end(),
+            [](const Setting& a, const Setting& b) { return a.key < b.key; });
+  return settings;
 }
 
 // What single options can't tell.
@@ -238,6 +258,7 @@ std::variant<Config, std::vector<std::string>> Load(const CommandLine& command_l
   Mistakes mistakes = Apply(settings, config);
   if (mistakes.empty()) CheckTogether(config, mistakes);
   if (!mistakes.empty()) return mistakes;
+  config.settings = InEffect(settings);
   if (config.spill_directory.empty()) config.spill_directory = SpillDirectory(config.storage);
   if (config.memory_limit == 0) config.memory_limit = AvailableMemory() / 10 * 6;
   return config;

@@ -46,6 +46,13 @@ struct LogConfig {
   runtime::LogForm form = runtime::LogForm::kAutomatic;
 };
 
+// One option in effect.
+struct Setting {
+  std::string key;     // section.key
+  std::string value;   // as it was written; storage.url may have a password in it
+  std::string origin;  // default, file, environment or flag
+};
+
 struct Config {
   std::string file;  // "": none
   bool validate = false;
@@ -67,6 +74,8 @@ struct Config {
   TlsConfig tls;
   AuthConfig auth;
   LogConfig log;
+
+  std::vector<Setting> settings;  // all, by key
 };
 
 // The configuration, or the status to exit with: help or the version was printed (0), or mistakes

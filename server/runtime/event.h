@@ -73,4 +73,16 @@ class Event {
   bool set_ = false;
 };
 
+// co_await NextTurn(loop.ready()): goes on in the loop's next turn, after what else has come by then.
+class NextTurn {
+ public:
+  explicit NextTurn(ReadyQueue& queue) : queue_(queue) {}
+  bool await_ready() const { return false; }
+  void await_suspend(std::coroutine_handle<> waiter) const { queue_.Add(waiter); }
+  void await_resume() const {}
+
+ private:
+  ReadyQueue& queue_;
+};
+
 }  // namespace warren::runtime

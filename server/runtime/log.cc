@@ -53,6 +53,15 @@ void AppendQuoted(std::string& out, std::string_view text) {
 
 }  // namespace
 
+std::string_view LogLevelName(LogLevel level) {
+  constexpr std::array<std::string_view, 4> kNames = {"debug", "info", "warning", "error"};
+  return kNames[static_cast<size_t>(level)];
+}
+
+std::string_view LogCategoryName(LogCategory category) {
+  return kCategoryNames[static_cast<size_t>(category)];
+}
+
 bool ParseLogLevel(std::string_view name, LogLevel& level) {
   if (name == "debug") level = LogLevel::kDebug;
   else if (name == "info") level = LogLevel::kInfo;
@@ -107,6 +116,14 @@ void SetLogLevels(const LogLevels& levels) {
   for (size_t i = 0; i < kLogCategories; ++i) {
     levels_now[i].store(levels.Of(static_cast<LogCategory>(i)), std::memory_order_relaxed);
   }
+}
+
+LogLevels LogLevelsNow() {
+  LogLevels levels;
+  for (size_t i = 0; i < kLogCategories; ++i) {
+    levels.Set(static_cast<LogCategory>(i), levels_now[i].load(std::memory_order_relaxed));
+  }
+  return levels;
 }
 
 void StartLog(const LogLevels& levels, LogForm form) {

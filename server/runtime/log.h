@@ -17,6 +17,7 @@ enum class LogLevel : uint8_t { kDebug, kInfo, kWarning, kError };
 
 // "debug", "info", "warning" or "error"; false for anything else.
 bool ParseLogLevel(std::string_view name, LogLevel& level);
+std::string_view LogLevelName(LogLevel level);
 
 // What a line is about; each has a level of its own.
 enum class LogCategory : uint8_t { kBroker, kStorage, kApi, kAuth, kLibrary };
@@ -24,6 +25,7 @@ inline constexpr size_t kLogCategories = 5;
 
 // "broker", "storage", "api", "auth" or "library"; false for anything else.
 bool ParseLogCategory(std::string_view name, LogCategory& category);
+std::string_view LogCategoryName(LogCategory category);
 std::string LogCategoryNames();
 
 // From which level on lines are written. Info by default.
@@ -51,6 +53,7 @@ void StartLog(const LogLevels& levels, LogForm form);
 
 // At any time, from any thread.
 void SetLogLevels(const LogLevels& levels);
+LogLevels LogLevelsNow();
 
 void Log(LogCategory category, LogLevel level, std::string_view message, LogFields fields = {});
 

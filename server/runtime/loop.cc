@@ -183,7 +183,7 @@ void Loop::Close(core::ConsumerId consumer) {
 
 void Loop::UpdateFlow() {
   if (!flow_.Update(NowMs(), broker_.usage())) return;
-  for (Session* session : registry_.sessions()) session->OnFlowChanged();
+  for (const auto& [number, session] : registry_.sessions()) session->OnFlowChanged();
 }
 
 std::optional<int64_t> Loop::LeaseEndMs() const {
@@ -253,7 +253,9 @@ void Loop::Begin(Shutdown::Phase phase, Listener& listener) {
       break;
     case Shutdown::Phase::kEnding:
       listener.OnDraining();
-      for (Session* session : registry_.sessions()) session->OnStop(shutdown_.ended());
+      for (const auto& [number, session] : registry_.sessions()) {
+        session->OnStop(shutdown_.ended());
+      }
       listener_thread_ = std::thread([this, &listener] {
         listener.ShutDown();
         inbox_.Post(ListenerDown{});

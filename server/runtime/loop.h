@@ -83,6 +83,8 @@ class Loop {
   // What publishes passes it first.
   Turnstile& turnstile() { return turnstile_; }
   Registry& registry() { return registry_; }
+  // To look at, between its steps.
+  const core::Broker& broker() const { return broker_; }
   // Publishes wait while flow().held(); Session::OnFlowChanged tells of changes.
   const FlowControl& flow() const { return flow_; }
   Stats& stats() { return stats_; }
@@ -93,6 +95,9 @@ class Loop {
   // The publisher's or consumer's call has gone: it hears no more, and the broker is told.
   void Close(core::PublisherId publisher);
   void Close(core::ConsumerId consumer);
+
+  // A drain, then the stop; as StopRequested. Begins at the end of this turn.
+  void RequestStop() { shutdown_.Request(); }
 
   // Handlers that wait for a call or serve one; the queue lives until there is none.
   void HandlerStarted() { ++handlers_; }

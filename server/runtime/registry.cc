@@ -45,7 +45,12 @@ bool Registry::Remove(core::ConsumerId consumer) {
 bool Registry::Remove(core::RequestId request) { return requests_.erase(request.value) > 0; }
 
 Registry::SessionList::iterator Registry::AddSession(Session& session) {
-  return sessions_.insert(sessions_.end(), &session);
+  return sessions_.emplace_hint(sessions_.end(), ++last_session_, &session);
+}
+
+const Session* Registry::SessionOf(core::ConsumerId consumer) const {
+  const ConsumerSink* sink = FindIn(consumers_, consumer.value);
+  return sink != nullptr ? &sink->session() : nullptr;
 }
 
 ConsumerSink* Registry::Find(core::ConsumerId consumer) {

@@ -6,7 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <list>
+#include <map>
 
 #include "absl/container/flat_hash_map.h"
 #include "server/core/effect.h"
@@ -27,11 +27,15 @@ class Registry {
   // To the call it is for; effects for calls that have gone are dropped.
   void Dispatch(core::Effect& effect);
 
-  // Sessions, in the order of their arrival.
-  using SessionList = std::list<Session*>;
+  // Sessions, in the order of their arrival, by a number that never comes again: whoever walks over
+  // them in parts goes on behind the last one seen.
+  using SessionList = std::map<uint64_t, Session*>;
   SessionList::iterator AddSession(Session& session);
   void RemoveSession(SessionList::iterator position) { sessions_.erase(position); }
   SessionList& sessions() { return sessions_; }
+
+  // Whose stream the consumer is; null if it has gone.
+  const Session* SessionOf(core::ConsumerId consumer) const;
 
   size_t publishers() const { return publishers_.size(); }
   size_t consumers() const { return consumers_.size(); }
@@ -41,6 +45,7 @@ class Registry {
   ConsumerSink* Find(core::ConsumerId consumer);
 
   uint64_t last_id_ = 0;
+  uint64_t last_session_ = 0;
   absl::flat_hash_map<uint64_t, PublisherSink*> publishers_;
   absl::flat_hash_map<uint64_t, ConsumerSink*> consumers_;
   absl::flat_hash_map<uint64_t, CallSink*> requests_;

@@ -4,10 +4,38 @@
 // put things into an outbox and set an event; they never submit a command.
 #pragma once
 
+#include <cstdint>
+#include <string_view>
+
 #include "absl/status/status.h"
 #include "server/core/effect.h"
 
 namespace warren::runtime {
+
+enum class SessionKind : uint8_t { kPublisher, kConsumer, kCall, kOwn };
+
+// What a session is to an operator. Valid until the next turn of the loop.
+struct SessionView {
+  SessionKind kind = SessionKind::kOwn;  // kOwn: nobody's call, but the broker's own
+  std::string_view peer;                 // the client's address, as gRPC writes it
+  std::string_view user;                 // "" if there are no users, or it isn't known yet
+  int64_t since_ms = 0;
+};
+
+// A call of any kind, from its arrival to its end.
+class Session {
+ public:
+  // Whether publishers are held, or what they are to be told, has changed.
+  virtual void OnFlowChanged() {}
+  // About a second has passed: look at what waits for time, and whether the login still counts.
+  virtual void OnTick() {}
+  // The broker stops: end the call with this status, after what is in the outbox.
+  virtual void OnStop(const absl::Status& status) = 0;
+  virtual SessionView View() const { return {}; }
+
+ protected:
+  ~Session() = default;
+};
 
 class PublisherSink {
  public:
@@ -27,6 +55,8 @@ class ConsumerSink {
   virtual void OnDrained() = 0;
   virtual void OnCancelled(core::Cancelled cancelled) = 0;
   virtual void OnClosed(const absl::Status& status) = 0;
+  // Whose stream it is.
+  virtual const Session& session() const = 0;
 
  protected:
   ~ConsumerSink() = default;
@@ -38,20 +68,6 @@ class CallSink {
 
  protected:
   ~CallSink() = default;
-};
-
-// A call of any kind, from its arrival to its end.
-class Session {
- public:
-  // Whether publishers are held, or what they are to be told, has changed.
-  virtual void OnFlowChanged() {}
-  // About a second has passed: look at what waits for time, and whether the login still counts.
-  virtual void OnTick() {}
-  // The broker stops: end the call with this status, after what is in the outbox.
-  virtual void OnStop(const absl::Status& status) = 0;
-
- protected:
-  ~Session() = default;
 };
 
 }  // namespace warren::runtime
