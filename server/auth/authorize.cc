@@ -99,6 +99,17 @@ struct Table {
   absl::Status operator()(const core::PurgeQueue& c) const {
     return Needs(access, c.virtual_host).On(Permission::kRead, kQueue, c.name).status();
   }
+  absl::Status operator()(const core::MoveMessages& c) const {
+    if (access.Has(Tag::kAdministrator)) return absl::OkStatus();
+    return Needs(access, c.virtual_host)
+        .On(Permission::kRead, kQueue, c.source)
+        .On(Permission::kWrite, kQueue, c.destination)
+        .status();
+  }
+  absl::Status operator()(const core::CancelScheduledMessages& c) const {
+    if (access.Has(Tag::kAdministrator)) return absl::OkStatus();
+    return Needs(access, c.virtual_host).On(Permission::kRead, kQueue, c.queue).status();
+  }
   absl::Status operator()(const core::Bind& c) const {
     Needs needs(access, c.virtual_host);
     BindOrUnbind(needs, c.binding);

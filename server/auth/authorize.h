@@ -9,7 +9,10 @@
 //   bind, unbind                               destination               source
 //   publish, commit                            exchange
 //
-// Declaring a virtual host takes the tag administrator.
+//   cancel scheduled                                                     queue
+//   move                                       destination               source
+//
+// Declaring a virtual host takes the tag administrator, who may cancel and move everywhere.
 //
 // Passive declarations, settlements and everything else take access to the virtual host alone. A
 // queue that the broker is to name is taken as "amq.gen-".

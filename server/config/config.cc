@@ -175,7 +175,7 @@ std::vector<std::string> Apply(const Settings& settings, Config& config) {
   for (const Option& option : Options()) {
     const auto setting = settings.find(option.Name());
     if (setting == settings.end()) continue;
-    const auto& [where, values] = setting->second;
+    const auto& [where, values, origin] = setting->second;
     if (values.size() > 1 && !option.repeated) {
       mistakes.push_back(where + " takes one value, not a list");
       continue;

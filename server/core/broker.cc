@@ -41,6 +41,42 @@ std::vector<QueueFigures> Broker::MeasureQueues(storage::QueueId after, size_t m
   return impl_->MeasureQueues(after, max);
 }
 void Broker::Survey(QueueSurvey& survey, size_t max) const { impl_->Survey(survey, max); }
+Part<VirtualHostFigures, std::string> Broker::WalkVirtualHosts(const std::string& after,
+                                                              PartLimits limits,
+                                                              const HostFilter& filter) const {
+  return impl_->WalkVirtualHosts(after, limits, filter);
+}
+Part<ExchangeView, storage::ExchangeId> Broker::WalkExchanges(storage::ExchangeId after,
+                                                              PartLimits limits,
+                                                              const NameFilter& filter) const {
+  return impl_->WalkExchanges(after, limits, filter);
+}
+Part<QueueDetails, storage::QueueId> Broker::WalkQueues(storage::QueueId after, PartLimits limits,
+                                                        const NameFilter& filter) const {
+  return impl_->WalkQueues(after, limits, filter);
+}
+Part<BindingView, BindingPlace> Broker::WalkBindings(BindingPlace after, PartLimits limits,
+                                                     const BindingFilter& filter) const {
+  return impl_->WalkBindings(after, limits, filter);
+}
+Part<ConsumerView, ConsumerId> Broker::WalkConsumers(ConsumerId after, PartLimits limits,
+                                                     const NameFilter& filter) const {
+  return impl_->WalkConsumers(after, limits, filter);
+}
+absl::StatusOr<storage::QueueId> Broker::FindQueue(const std::string& virtual_host,
+                                                   const std::string& queue) const {
+  return impl_->FindQueueId(virtual_host, queue);
+}
+Part<EntryView, EntryMark> Broker::Peek(storage::QueueId queue, EntryMark after,
+                                        std::optional<EntryPlace> only, size_t max) const {
+  return impl_->Peek(queue, after, only, max);
+}
+absl::StatusOr<RouteExplanation> Broker::ExplainRoute(const std::string& virtual_host,
+                                                      const std::string& exchange,
+                                                      std::string_view routing_key,
+                                                      const storage::Headers& headers) const {
+  return impl_->ExplainRoute(virtual_host, exchange, routing_key, headers);
+}
 std::vector<QueueView> Broker::ListQueues() const { return impl_->ListQueues(); }
 std::vector<EntryView> Broker::ListEntries(storage::QueueId queue) const {
   return impl_->ListEntries(queue);

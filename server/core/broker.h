@@ -22,9 +22,12 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "server/core/command.h"
 #include "server/core/effect.h"
 #include "server/core/histogram.h"
@@ -93,8 +96,10 @@ struct Usage {
   uint64_t rejected_total = 0;       // left by a consumer's word
   uint64_t overflowed_total = 0;     // left because the queue was full
   uint64_t exhausted_total = 0;      // left because they were delivered too often
-  uint64_t removed_total = 0;        // purged, or gone with their queue
+  uint64_t removed_total = 0;        // purged, cancelled, or gone with their queue
   uint64_t purged_total = 0;         // of these, purged
+  uint64_t cancelled_total = 0;      // of these, delayed ones that were cancelled
+  uint64_t moved_total = 0;          // left for another queue by MoveMessages
   DeathCounts dropped;               // left, and no dead-letter exchange was asked for
   uint64_t dead_lettered_total = 0;  // of those that left, how many went to an exchange
   DeathCounts dead_lettered;             // the same, by reason
@@ -154,6 +159,36 @@ class Broker {
   std::vector<QueueFigures> MeasureQueues(storage::QueueId after, size_t max) const;
   // Goes on with a walk over all queues by up to `max` of them. O(log queues + max).
   void Survey(QueueSurvey& survey, size_t max) const;
+
+  // Parts of walks over what there is; see Part. Each in O(log all + limits).
+  Part<VirtualHostFigures, std::string> WalkVirtualHosts(const std::string& after,
+                                                         PartLimits limits,
+                                                         const HostFilter& filter) const;
+  Part<ExchangeView, storage::ExchangeId> WalkExchanges(storage::ExchangeId after,
+                                                        PartLimits limits,
+                                                        const NameFilter& filter) const;
+  Part<QueueDetails, storage::QueueId> WalkQueues(storage::QueueId after, PartLimits limits,
+                                                  const NameFilter& filter) const;
+  Part<BindingView, BindingPlace> WalkBindings(BindingPlace after, PartLimits limits,
+                                               const BindingFilter& filter) const;
+  Part<ConsumerView, ConsumerId> WalkConsumers(ConsumerId after, PartLimits limits,
+                                               const NameFilter& filter) const;
+
+  // NOT_FOUND if there is no such virtual host or queue. An exclusive queue is found, too.
+  absl::StatusOr<storage::QueueId> FindQueue(const std::string& virtual_host,
+                                             const std::string& queue) const;
+  // Up to `max` entries of a queue behind this place; none if there is no such queue. Of ready,
+  // delayed and unsettled ones the first kPeekDepth can be seen. O(kPeekDepth + max).
+  Part<EntryView, EntryMark> Peek(storage::QueueId queue, EntryMark after,
+                                  std::optional<EntryPlace> only, size_t max) const;
+  static constexpr size_t kPeekDepth = 100'000;
+
+  // Where a message would get to, by the router's very walk. NOT_FOUND if there is no such virtual
+  // host or exchange. O(matching bindings).
+  absl::StatusOr<RouteExplanation> ExplainRoute(const std::string& virtual_host,
+                                                const std::string& exchange,
+                                                std::string_view routing_key,
+                                                const storage::Headers& headers) const;
 
   // All queues, by id. O(queues).
   std::vector<QueueView> ListQueues() const;

@@ -52,6 +52,30 @@ class Broker::Impl {
   std::vector<QueueView> ListQueues() const;
   std::vector<EntryView> ListEntries(storage::QueueId id) const;
 
+  // walks.cc
+  Part<VirtualHostFigures, std::string> WalkVirtualHosts(const std::string& after,
+                                                         PartLimits limits,
+                                                         const HostFilter& filter) const;
+  Part<ExchangeView, storage::ExchangeId> WalkExchanges(storage::ExchangeId after,
+                                                        PartLimits limits,
+                                                        const NameFilter& filter) const;
+  Part<QueueDetails, storage::QueueId> WalkQueues(storage::QueueId after, PartLimits limits,
+                                                  const NameFilter& filter) const;
+  Part<BindingView, BindingPlace> WalkBindings(BindingPlace after, PartLimits limits,
+                                               const BindingFilter& filter) const;
+  Part<ConsumerView, ConsumerId> WalkConsumers(ConsumerId after, PartLimits limits,
+                                               const NameFilter& filter) const;
+
+  // inspection.cc
+  absl::StatusOr<storage::QueueId> FindQueueId(const std::string& virtual_host,
+                                               const std::string& queue) const;
+  Part<EntryView, EntryMark> Peek(storage::QueueId id, EntryMark after,
+                                  std::optional<EntryPlace> only, size_t max) const;
+  absl::StatusOr<RouteExplanation> ExplainRoute(const std::string& virtual_host,
+                                                const std::string& exchange,
+                                                std::string_view routing_key,
+                                                const storage::Headers& headers);
+
   // invariants.cc
   void CheckInvariants() const;
 
@@ -113,7 +137,7 @@ class Broker::Impl {
   void Handle(Unbind&);
   VirtualHost& AddVirtualHost(const std::string& name);
   void DeclarePredeclared(VirtualHost& host);
-  absl::StatusOr<VirtualHost*> GetVirtualHost(const std::string& name);
+  absl::StatusOr<VirtualHost*> GetVirtualHost(const std::string& name) const;
   // `user`: the consumer that asks, none for calls. FAILED_PRECONDITION if the queue is another
   // stream's.
   absl::StatusOr<Queue*> GetQueue(const std::string& virtual_host, const std::string& name,
@@ -137,6 +161,15 @@ class Broker::Impl {
 
   // Answers one whose queue was deleted while it waited.
   void RefuseGet(const Get& c);
+
+  // ---- By operators (moving.cc) ----
+  void Handle(MoveMessages&);
+  void Handle(CancelScheduledMessages&);
+  absl::Status FindEnds(const MoveMessages& c, Queue** source, Queue** destination);
+  // The entry, ready in `from`, joins the tail of `to` as a message of its own.
+  void Move(Queue& from, Entry& entry, Queue& to);
+  // When the message itself would expire, whatever its queues say; 0: never.
+  static int64_t OwnExpiryMs(const Queue& queue, const Entry& entry);
 
   // ---- Publishing (publishing.cc) ----
   void Handle(OpenPublisher&);

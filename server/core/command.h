@@ -72,6 +72,31 @@ struct PurgeQueue {
   std::string name;
 };
 
+// Ready messages, in the order of delivery, from one queue to the tail of another. What they are
+// keeps: properties, death history, when they were published, and what is left of their own time to
+// live; the destination's begins, and the count of deliveries begins anew. Ends early where the
+// destination is full or the bodies come to 64 MiB. Answered by Replied with MoveResult, once
+// durable.
+struct MoveMessages {
+  RequestId request;
+  std::string virtual_host;
+  std::string source;
+  std::string destination;
+  uint32_t max_messages = 1'000;
+};
+
+// Removes delayed messages of a queue before they are due: those with one of these ids, or one of
+// these message ids among their properties, or all. O(its delayed messages). Answered by Replied
+// with MessageCount, once durable.
+struct CancelScheduledMessages {
+  RequestId request;
+  std::string virtual_host;
+  std::string queue;
+  std::vector<storage::MessageId> ids;
+  std::vector<std::string> message_ids;  // content out of memory isn't looked at
+  bool all = false;
+};
+
 enum class DestinationKind : uint8_t { kQueue, kExchange };
 
 struct BindingSpec {
@@ -262,7 +287,7 @@ struct FinishShutdown {};
 
 using Command =
     std::variant<DeclareVirtualHost, DeclareExchange, DeleteExchange, DeclareQueue, DeleteQueue,
-                 PurgeQueue, Bind, Unbind, OpenPublisher, Publish, ClosePublisher, Subscribe, Settle,
+                 PurgeQueue, MoveMessages, CancelScheduledMessages, Bind, Unbind, OpenPublisher, Publish, ClosePublisher, Subscribe, Settle,
                  HandedOver, SetPrefetch, DrainConsumer, CloseConsumer, Get, Ack, Commit, Paged, Tick,
                  Durable, BeginShutdown, FinishShutdown>;
 

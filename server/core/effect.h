@@ -102,6 +102,11 @@ struct MessageCount {
   uint64_t messages = 0;
 };
 
+struct MoveResult {
+  uint64_t moved = 0;
+  uint64_t left = 0;  // ready in the source
+};
+
 struct GetResult {
   std::vector<Delivery> deliveries;
   uint64_t message_count = 0;
@@ -119,7 +124,8 @@ struct Replied {
   RequestId request;
   absl::Status status;
   // monostate if the status isn't OK, or there is nothing to tell.
-  std::variant<std::monostate, QueueInfo, MessageCount, GetResult, SettleFailures, CommitResult>
+  std::variant<std::monostate, QueueInfo, MessageCount, MoveResult, GetResult, SettleFailures,
+               CommitResult>
       result;
 };
 

@@ -5,10 +5,14 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "server/core/command.h"
 #include "storage/ids.h"
 #include "storage/message.h"
 #include "storage/options.h"
@@ -26,6 +30,7 @@ struct EntryView {
   uint32_t delivery_count = 0;
   bool durable = false;      // the journal has it, or is about to
   bool redelivered = false;  // its next delivery will say so
+  uint64_t body_bytes = 0;
 };
 
 struct QueueView {
@@ -89,6 +94,109 @@ struct QueueSurvey {
   bool done = false;
   uint64_t nonempty_without_consumers = 0;
   std::optional<int64_t> oldest_head_since_ms;  // ready since then; none if all queues are empty
+};
+
+// ---- Walks in parts ----
+//
+// A walk over what may be many goes on part by part, so that nobody waits for it: whoever walks
+// hands in how far it came, "" or 0 at the start, until `done`. What comes and goes between two
+// parts may be missed; what stays is found exactly once.
+
+template <typename Item, typename Place>
+struct Part {
+  std::vector<Item> items;
+  Place last{};       // the walk has come that far
+  bool done = false;  // there is nothing behind it
+};
+
+struct PartLimits {
+  size_t items = 1'000;
+  size_t looks = 2'000;  // at what the filter may leave out
+};
+
+// Which ones are asked for, by virtual host and name.
+using HostFilter = std::function<bool(const std::string& virtual_host)>;
+using NameFilter = std::function<bool(const std::string& virtual_host, const std::string& name)>;
+// By virtual host, and the names of source and destination.
+using BindingFilter = std::function<bool(const std::string& virtual_host, const std::string& source,
+                                         const std::string& destination)>;
+
+// Order: by name.
+struct VirtualHostFigures {
+  std::string name;
+  uint64_t queues = 0;
+  uint64_t exchanges = 0;  // with the default exchange
+  uint64_t ready = 0;
+  uint64_t delayed = 0;
+  uint64_t unsettled = 0;
+};
+
+// Order: as they were made. The default exchange isn't among them.
+struct ExchangeView {
+  storage::ExchangeId id;
+  std::string virtual_host;
+  std::string name;
+  storage::ExchangeOptions options;
+  uint64_t bindings = 0;  // as source
+};
+
+// Order: as they were made.
+struct QueueDetails {
+  QueueFigures figures;
+  storage::QueueOptions options;
+};
+
+// Order: by source, as the exchanges were made, then as they were made.
+struct BindingPlace {
+  storage::ExchangeId source;
+  storage::BindingId binding;  // 0: before its first one
+};
+struct BindingView {
+  std::string virtual_host;
+  BindingSpec binding;
+};
+
+// Order: as they came.
+struct ConsumerView {
+  ConsumerId id;
+  std::string virtual_host;
+  std::string queue;
+  std::string name;
+  Prefetch prefetch;
+  uint64_t unsettled = 0;
+  bool auto_ack = false;
+  bool exclusive = false;
+};
+
+// A place among the entries of a queue: the ready ones in order of delivery, then the delayed ones as
+// they are due, then the unsettled ones, consumer by consumer, leases last, as they were delivered.
+// What the numbers mean is the place's; both 0 is before the first.
+struct EntryMark {
+  EntryPlace place = EntryPlace::kReady;
+  uint64_t major = 0;
+  uint64_t minor = 0;
+};
+
+// ---- Routes ----
+
+// By a binding, or as the alternate exchange of the one before.
+struct RouteStep {
+  std::optional<BindingSpec> binding;
+  std::string alternate_exchange;
+};
+
+struct Route {
+  std::string queue;
+  std::vector<RouteStep> steps;  // the shortest way there; none by the default exchange
+  absl::Status refusal;          // why the queue would refuse the message now; OK if it wouldn't
+};
+
+struct RouteExplanation {
+  static constexpr size_t kRoutesMax = 1'000;
+
+  std::vector<Route> routes;  // by queue; the first kRoutesMax of them
+  uint64_t queues = 0;        // all of them
+  std::string unroutable;     // if there is none: why
 };
 
 }  // namespace warren::core

@@ -117,6 +117,8 @@ void Broker::Impl::CheckInvariants() const {
     WARREN_CHECK(queue->id == id);
     WARREN_CHECK(queue->virtual_host.FindQueue(queue->name) == queue);
     WARREN_CHECK(!queue->options.exclusive || queue->exclusive_owner);
+    // What waits for content waits for some that is on its way.
+    WARREN_CHECK(queue->waiting_moves.empty() || !moving_.empty());
     const Counted counted = CheckQueue(*queue);
     all.ready += counted.ready;
     all.ready_bytes += counted.ready_bytes;
@@ -144,9 +146,21 @@ void Broker::Impl::CheckInvariants() const {
   WARREN_CHECK(all.held == usage_.held_messages);
   WARREN_CHECK(all.dying == usage_.dying_messages);
 
+  VirtualHost::Messages of_hosts;
+  size_t queues_of_hosts = 0;
+  for (const auto& [name, host] : virtual_hosts_) {
+    of_hosts.ready += host->messages.ready;
+    of_hosts.delayed += host->messages.delayed;
+    of_hosts.unsettled += host->messages.unsettled;
+    queues_of_hosts += host->queue_count();
+  }
+  WARREN_CHECK(of_hosts.ready == all.ready && of_hosts.delayed == all.delayed &&
+               of_hosts.unsettled == all.unsettled && queues_of_hosts == queues_.size());
+
   const uint64_t came = usage_.recovered_total + usage_.enqueued_total;
   const uint64_t left = usage_.acked_total + usage_.rejected_total + usage_.expired_total +
-                        usage_.overflowed_total + usage_.exhausted_total + usage_.removed_total;
+                        usage_.overflowed_total + usage_.exhausted_total + usage_.removed_total +
+                        usage_.moved_total;
   WARREN_CHECK(came ==
                left + all.ready + all.delayed + all.unsettled + all.held +
                    all.dying);

@@ -139,7 +139,7 @@ Entry* Broker::Impl::NextToSweep(Queue& queue) {
     if (Entry* entry = queue.NextOfWalk()) return entry;
     sweep_.ready_done = true;
   }
-  const DeadlineHeap& deadlines = queue.deadlines();
+  const Deadlines& deadlines = queue.deadlines();
   return sweep_.delayed_seen < deadlines.size() ? deadlines.at(sweep_.delayed_seen++) : nullptr;
 }
 
@@ -207,6 +207,7 @@ void Broker::Impl::GoOn(Queue& queue) {
   }
   // From the start: the queue may have stopped being served meanwhile.
   for (Get& get : std::exchange(queue.waiting_gets, {})) Handle(get);
+  for (MoveMessages& move : std::exchange(queue.waiting_moves, {})) Handle(move);
   ExpireDue(queue);
   EnforceLength(queue);
   SetQueueTimer(queue);

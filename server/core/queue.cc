@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "server/base/check.h"
+#include "server/core/virtual_host.h"
 
 namespace warren::core {
 
@@ -40,6 +41,7 @@ void Queue::AddDelayed(Entry& entry, int64_t due_at_ms) {
   entry.due_at_ms = due_at_ms;
   deadlines_.Add(&entry);
   ++delayed_count_;
+  ++virtual_host.messages.delayed;
   delayed_bytes_ += entry.body_bytes();
 }
 
@@ -48,6 +50,7 @@ void Queue::AddReady(Entry& entry) {
   ready_.Insert(&entry);
   if (entry.expires_at_ms != 0) deadlines_.Add(&entry);
   ++ready_count_;
+  ++virtual_host.messages.ready;
   ready_bytes_ += entry.body_bytes();
 }
 
@@ -55,6 +58,7 @@ void Queue::Take(Entry& entry) {
   deadlines_.Remove(&entry);
   if (entry.state == EntryState::kDelayed) {
     --delayed_count_;
+    --virtual_host.messages.delayed;
     delayed_bytes_ -= entry.body_bytes();
     return;
   }
@@ -62,18 +66,21 @@ void Queue::Take(Entry& entry) {
   ready_.Remove(&entry);
   if (look_ahead_in > 0) --look_ahead_in;
   --ready_count_;
+  --virtual_host.messages.ready;
   ready_bytes_ -= entry.body_bytes();
 }
 
 void Queue::AddUnsettled(Entry& entry) {
   entry.state = EntryState::kUnsettled;
   ++unsettled_count_;
+  ++virtual_host.messages.unsettled;
   unsettled_bytes_ += entry.body_bytes();
 }
 
 void Queue::TakeUnsettled(Entry& entry) {
   WARREN_CHECK(entry.state == EntryState::kUnsettled);
   --unsettled_count_;
+  --virtual_host.messages.unsettled;
   unsettled_bytes_ -= entry.body_bytes();
 }
 

@@ -67,7 +67,7 @@ class Queue {
 
   const ReadyLines& ready() const { return ready_; }
   Entry* NextOfWalk() { return ready_.NextOfWalk(); }
-  const DeadlineHeap& deadlines() const { return deadlines_; }
+  const Deadlines& deadlines() const { return deadlines_; }
   const EntryList& held() const { return held_; }
   const EntryList& dying() const { return dying_; }
   uint64_t ready_count() const { return ready_count_; }
@@ -108,6 +108,7 @@ class Queue {
   // in memory. See paging.h.
   uint32_t look_ahead_in = 0;
   std::deque<Get> waiting_gets;  // for the head to be in memory
+  std::deque<MoveMessages> waiting_moves;  // the same
 
   uint64_t route_mark = 0;  // the router's; see there
 
@@ -115,7 +116,7 @@ class Queue {
 
  private:
   ReadyLines ready_;
-  DeadlineHeap deadlines_;
+  Deadlines deadlines_;
   EntryList held_;
   EntryList dying_;
   uint64_t ready_count_ = 0;

@@ -20,7 +20,25 @@ class Router {
   const std::vector<Queue*>& Route(const VirtualHost& virtual_host, Exchange* exchange,
                                    std::string_view routing_key, const storage::Headers& headers);
 
+  // The same, with how each was reached. Bindings are valid until the topology changes.
+  struct Step {
+    size_t from = 0;                      // the step before, in the same list; 0 is the start
+    const Binding* binding = nullptr;     // null: as alternate exchange
+    const Exchange* exchange = nullptr;   // reached; null: `queue` was
+    Queue* queue = nullptr;
+  };
+  // All steps that reached something for the first time; the first one is the start, which has no
+  // binding and is the exchange itself. The way to anything is the shortest there is.
+  std::vector<Step> Explain(const VirtualHost& virtual_host, Exchange& exchange,
+                            std::string_view routing_key, const storage::Headers& headers);
+
  private:
+  // The one walk: on_queue(queue, binding, from) and on_exchange(exchange, binding, from) for what is
+  // reached for the first time; from: which of the exchanges, by the order in which they were reached.
+  template <typename OnQueue, typename OnExchange>
+  void Walk(const VirtualHost& virtual_host, Exchange& exchange, std::string_view routing_key,
+            const storage::Headers& headers, OnQueue on_queue, OnExchange on_exchange);
+
   bool Visit(uint64_t& mark) {
     const bool first = mark != round_;
     mark = round_;

@@ -62,7 +62,7 @@ void Broker::Impl::DeclarePredeclared(VirtualHost& host) {
   }
 }
 
-absl::StatusOr<VirtualHost*> Broker::Impl::GetVirtualHost(const std::string& name) {
+absl::StatusOr<VirtualHost*> Broker::Impl::GetVirtualHost(const std::string& name) const {
   const auto it = virtual_hosts_.find(name);
   if (it != virtual_hosts_.end()) return it->second.get();
   return Error(absl::StatusCode::kNotFound, "VIRTUAL_HOST_NOT_FOUND", {"virtual_host", name, name},
@@ -305,8 +305,11 @@ void Broker::Impl::RemoveQueue(Queue& queue, std::string_view why) {
   queues_.erase(queue.id);
   ++usage_.queues_deleted_total;
   std::deque<Get> waiting = std::move(queue.waiting_gets);
+  std::deque<MoveMessages> waiting_moves = std::move(queue.waiting_moves);
   queue.virtual_host.Remove(queue);
   for (const Get& get : waiting) RefuseGet(get);
+  // They find out that it is gone.
+  for (MoveMessages& move : waiting_moves) Handle(move);
 }
 
 void Broker::Impl::Handle(PurgeQueue& c) {

@@ -21,6 +21,16 @@ class VirtualHost {
 
   const std::string name;
 
+  // Sums over its queues, kept by them.
+  struct Messages {
+    uint64_t ready = 0;
+    uint64_t delayed = 0;
+    uint64_t unsettled = 0;
+  };
+  Messages messages;
+  size_t queue_count() const { return queues_.size(); }
+  size_t exchange_count() const { return exchanges_.size(); }  // but for the default exchange
+
   // Null if there is none of that name.
   Exchange* FindExchange(std::string_view exchange) const;
   Queue* FindQueue(std::string_view queue) const;

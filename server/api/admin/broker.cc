@@ -169,7 +169,12 @@ void ServeAdminBroker(Api& api) {
 void ServeAdmin(Api& api) {
   ServeAdminBroker(api);
   ServeAdminVirtualHosts(api);
+  ServeAdminExchanges(api);
+  ServeAdminQueues(api);
+  ServeAdminBindings(api);
+  ServeAdminMessages(api);
   ServeAdminConnections(api);
+  ServeAdminConsumers(api);
 }
 
 }  // namespace warren::api

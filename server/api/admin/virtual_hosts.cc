@@ -1,10 +1,44 @@
-// CreateVirtualHost.
-#include "server/api/convert/limits.h"
+// ListVirtualHosts, CreateVirtualHost.
+#include "server/api/admin/list.h"
 #include "server/api/handlers.h"
 #include "server/api/unary.h"
 
 namespace warren::api {
 namespace {
+
+class ListVirtualHosts : public PlainList {
+ public:
+  using Request = v1::ListVirtualHostsRequest;
+  using Response = v1::ListVirtualHostsResponse;
+  static constexpr auto kRequest = &RawAdminService::RequestListVirtualHosts;
+  static constexpr std::string_view kName = "virtual_hosts";
+  static constexpr size_t kNumbers = 0;
+
+  void GoTo(PagePlace place) { after_ = std::move(place.text); }
+  PagePlace Place() const { return {.numbers = {}, .text = after_}; }
+  static absl::Status Begin(const Caller&, Request&) { return absl::OkStatus(); }
+
+  bool Walk(const Caller& caller, core::PartLimits limits, Response& response) {
+    const auto part = caller.broker().WalkVirtualHosts(
+        after_, limits,
+        [&](const std::string& host) { return caller.access.Sees(host); });
+    for (const core::VirtualHostFigures& host : part.items) {
+      v1::VirtualHost& proto = *response.add_virtual_hosts();
+      proto.set_name(host.name);
+      proto.set_queues(host.queues);
+      proto.set_exchanges(host.exchanges);
+      proto.set_ready_messages(host.ready);
+      proto.set_delayed_messages(host.delayed);
+      proto.set_unsettled_messages(host.unsettled);
+    }
+    after_ = part.last;
+    return part.done;
+  }
+  static int Size(const Response& response) { return response.virtual_hosts_size(); }
+
+ private:
+  std::string after_;
+};
 
 struct CreateVirtualHost {
   using Request = v1::CreateVirtualHostRequest;
@@ -23,6 +57,7 @@ struct CreateVirtualHost {
 }  // namespace
 
 void ServeAdminVirtualHosts(Api& api) {
+  ServeList<ListVirtualHosts>(api, "ListVirtualHosts");
   ServeUnary<CreateVirtualHost>(api, "CreateVirtualHost", v1::AdminService::service_full_name());
 }
 

@@ -1,5 +1,6 @@
 #include "server/api/convert/delivery.h"
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 
@@ -56,7 +57,8 @@ void SetDeathTable(const storage::Death& death, v1::HeaderTable* table) {
 
 }  // namespace
 
-size_t SetDelivery(const core::Delivery& delivery, v1::Delivery* proto) {
+size_t SetDelivery(const core::Delivery& delivery, v1::Delivery* proto,
+                   uint64_t max_body_bytes) {
   const storage::Message& message = *delivery.message;
   proto->set_delivery_tag(delivery.tag.value);
   proto->set_exchange(message.exchange.view().data(), message.exchange.size());
@@ -66,7 +68,8 @@ size_t SetDelivery(const core::Delivery& delivery, v1::Delivery* proto) {
   SetTimestamp(message.published_at_ms, proto->mutable_published_at());
 
   v1::Message& content = *proto->mutable_message();
-  content.set_body(message.body.view().data(), message.body.size());
+  content.set_body(message.body.view().data(),
+                   std::min<uint64_t>(message.body.size(), max_body_bytes));
   content.set_delivery_mode(message.persistent ? v1::DELIVERY_MODE_PERSISTENT
                                                : v1::DELIVERY_MODE_TRANSIENT);
   if (message.priority != 0) content.set_priority(message.priority);

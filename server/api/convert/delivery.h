@@ -2,6 +2,8 @@
 // Pure functions; thread-safe.
 #pragma once
 
+#include <cstdint>
+
 #include "server/core/effect.h"
 #include "storage/message.h"
 #include "warren/v1/broker.pb.h"
@@ -9,8 +11,9 @@
 
 namespace warren::api {
 
-// Returns about how many bytes it takes in a frame.
-size_t SetDelivery(const core::Delivery& delivery, v1::Delivery* proto);
+// Returns about how many bytes it takes in a frame. Of a longer body only the beginning is set.
+size_t SetDelivery(const core::Delivery& delivery, v1::Delivery* proto,
+                   uint64_t max_body_bytes = UINT64_MAX);
 
 // The death history as RabbitMQ's clients know it: x-death, a list of tables, newest first, and
 // x-first-death-{queue,reason,exchange}, x-last-death-{queue,reason,exchange}.

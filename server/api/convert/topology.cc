@@ -211,4 +211,55 @@ absl::StatusOr<core::BindingSpec> TakeBindingTo(std::string_view queue, v1::Bind
   return spec;
 }
 
+void SetExchangeOptions(const storage::ExchangeOptions& options, v1::ExchangeOptions* proto) {
+  proto->set_type(static_cast<v1::ExchangeType>(options.type));  // the same numbers
+  proto->set_durable(options.durable);
+  proto->set_auto_delete(options.auto_delete);
+  proto->set_internal(options.internal);
+  proto->set_delayed(options.delayed);
+  proto->set_alternate_exchange(options.alternate_exchange);
+  if (options.deduplication_window_ms != 0) {
+    SetDuration(options.deduplication_window_ms, proto->mutable_deduplication_window());
+  }
+}
+
+void SetQueueOptions(const storage::QueueOptions& options, v1::QueueOptions* proto) {
+  proto->set_durable(options.durable);
+  proto->set_exclusive(options.exclusive);
+  proto->set_auto_delete(options.auto_delete);
+  if (options.expires_ms) SetDuration(*options.expires_ms, proto->mutable_expires());
+  if (options.message_ttl_ms) SetDuration(*options.message_ttl_ms, proto->mutable_message_ttl());
+  proto->set_max_length(options.max_length);
+  proto->set_max_length_bytes(options.max_length_bytes);
+  proto->set_overflow(static_cast<v1::OverflowPolicy>(options.overflow));  // the same numbers
+  if (options.dead_letter_exchange) proto->set_dead_letter_exchange(*options.dead_letter_exchange);
+  if (options.dead_letter_routing_key) {
+    proto->set_dead_letter_routing_key(*options.dead_letter_routing_key);
+  }
+  proto->set_max_priority(options.max_priority);
+  proto->set_delivery_limit(options.delivery_limit);
+  if (options.retry) {
+    v1::RetryPolicy& retry = *proto->mutable_retry();
+    retry.set_max_attempts(options.retry->max_attempts);
+    SetDuration(options.retry->initial_backoff_ms, retry.mutable_initial_backoff());
+    retry.set_multiplier(options.retry->multiplier);
+    SetDuration(options.retry->max_backoff_ms, retry.mutable_max_backoff());
+    retry.set_jitter(options.retry->jitter);
+  }
+  if (options.deduplication_window_ms != 0) {
+    SetDuration(options.deduplication_window_ms, proto->mutable_deduplication_window());
+  }
+}
+
+void SetBinding(const core::BindingSpec& spec, v1::Binding* proto) {
+  proto->set_source(spec.source);
+  proto->set_routing_key(spec.key);
+  if (spec.destination_kind == core::DestinationKind::kQueue) {
+    proto->set_queue(spec.destination);
+  } else {
+    proto->set_exchange(spec.destination);
+  }
+  SetHeaders(spec.arguments, proto->mutable_arguments());
+}
+
 }  // namespace warren::api

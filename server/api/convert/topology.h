@@ -20,4 +20,9 @@ absl::StatusOr<core::BindingSpec> TakeBinding(v1::Binding& proto);
 // The same for Subscribe.bindings, whose destination is the queue itself.
 absl::StatusOr<core::BindingSpec> TakeBindingTo(std::string_view queue, v1::Binding& proto);
 
+// Core -> proto, as operators are shown them; what was left out when it was declared is left out.
+void SetExchangeOptions(const storage::ExchangeOptions& options, v1::ExchangeOptions* proto);
+void SetQueueOptions(const storage::QueueOptions& options, v1::QueueOptions* proto);
+void SetBinding(const core::BindingSpec& spec, v1::Binding* proto);
+
 }  // namespace warren::api
