@@ -139,6 +139,10 @@ void AddConsumingFamilies(const Snapshot& now, Families& families) {
       .Counter("warren_messages_redelivered_total", "Of these, those that had been before.")
       .Add(Number(usage.redelivered_total));
 
+  families
+      .Counter("warren_messages_moved_total",
+               "Messages that operators moved to another queue, which counts them as enqueued.")
+      .Add(Number(usage.moved_total));
   Family settled = families.Counter(
       "warren_messages_settled_total",
       "Deliveries that ended, by outcome; what a consumer or lease leaves behind is requeued.");
@@ -169,7 +173,9 @@ void AddConsumingFamilies(const Snapshot& now, Families& families) {
     dropped.Add(Number(usage.dropped[reason]), {{"reason", name}});
   }
   dropped.Add(Number(usage.purged_total), {{"reason", "purged"}});
-  dropped.Add(Number(usage.removed_total - usage.purged_total), {{"reason", "queue_deleted"}});
+  dropped.Add(Number(usage.cancelled_total), {{"reason", "cancelled"}});
+  dropped.Add(Number(usage.removed_total - usage.purged_total - usage.cancelled_total),
+              {{"reason", "queue_deleted"}});
   dropped.Add(Number(usage.dead_letters_lost_total), {{"reason", "dead_letter_unroutable"}});
 
   families

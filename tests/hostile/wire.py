@@ -14,9 +14,10 @@ from typing import Any, Optional, Union
 import grpc
 from google.protobuf.message import Message
 from warren import errors
-from warren._proto import broker_pb2
+from warren._proto import admin_pb2, broker_pb2
 
 SERVICE = broker_pb2.DESCRIPTOR.services_by_name["BrokerService"]
+ADMIN = admin_pb2.DESCRIPTOR.services_by_name["AdminService"]
 STREAMS = ("PublishStream", "Consume")
 UNARY = tuple(m.name for m in SERVICE.methods if m.name not in STREAMS)
 CALL_S = 30.0
@@ -71,9 +72,12 @@ class Wire:
         self, method: str, request: Request, timeout: float = CALL_S
     ) -> Union[Message, Failure]:
         """One unary call."""
-        answer = getattr(broker_pb2, SERVICE.methods_by_name[method].output_type.name)
+        service, module = (
+            (ADMIN, admin_pb2) if method in ADMIN.methods_by_name else (SERVICE, broker_pb2)
+        )
+        answer = getattr(module, service.methods_by_name[method].output_type.name)
         made = self.channel.unary_unary(
-            f"/{SERVICE.full_name}/{method}", None, answer.FromString
+            f"/{service.full_name}/{method}", None, answer.FromString
         )  # fmt: skip
         try:
             return made(to_bytes(request), timeout=timeout, metadata=self._metadata)

@@ -155,6 +155,8 @@ struct EffectLines {
                       Count(queue->consumer_count, "consumer"));
     } else if (const auto* count = std::get_if<core::MessageCount>(&e.result)) {
       absl::StrAppend(&line, ", ", Count(count->messages, "message"));
+    } else if (const auto* moved = std::get_if<core::MoveResult>(&e.result)) {
+      absl::StrAppend(&line, ", ", moved->moved, " moved, ", moved->left, " left");
     } else if (const auto* got = std::get_if<core::GetResult>(&e.result)) {
       absl::StrAppend(&line, ", ", got->message_count, " left");
     } else if (const auto* settled = std::get_if<core::SettleFailures>(&e.result)) {

@@ -15,6 +15,8 @@ const std::map<std::string, World::Handler, std::less<>>& World::Handlers() {
       {"queue", &World::DeclareQueue},
       {"delete_queue", &World::DeleteQueue},
       {"purge", &World::Purge},
+      {"move", &World::Move},
+      {"cancel", &World::Cancel},
       {"bind", &World::BindQueue},
       {"bind_exchange", &World::BindExchange},
       {"unbind", &World::UnbindQueue},
@@ -100,6 +102,28 @@ void World::DeleteQueue(Arguments& words, const Details&) {
 void World::Purge(Arguments& words, const Details&) {
   core::PurgeQueue c{.request = NewRequest(), .virtual_host = HostOf(words)};
   c.name = words.Operand("name");
+  Do(words, std::move(c));
+}
+
+void World::Move(Arguments& words, const Details&) {
+  core::MoveMessages c{.request = NewRequest(), .virtual_host = HostOf(words)};
+  c.max_messages = static_cast<uint32_t>(words.Number("max", c.max_messages));
+  c.source = words.Operand("source");
+  c.destination = words.Operand("destination");
+  Do(words, std::move(c));
+}
+
+void World::Cancel(Arguments& words, const Details&) {
+  core::CancelScheduledMessages c{.request = NewRequest(), .virtual_host = HostOf(words)};
+  c.all = words.Flag("all");
+  c.queue = words.Operand("queue");
+  for (std::string id = words.OptionalOperand(); !id.empty(); id = words.OptionalOperand()) {
+    if (id[0] == '#') {
+      c.ids.push_back({std::stoull(id.substr(1))});
+    } else {
+      c.message_ids.push_back(std::move(id));
+    }
+  }
   Do(words, std::move(c));
 }
 

@@ -241,6 +241,7 @@ void World::ShowUsage(Arguments& words, const Details&) {
       {"overflowed", usage.overflowed_total},
       {"exhausted", usage.exhausted_total},
       {"removed", usage.removed_total},
+      {"moved", usage.moved_total},
       {"dead-lettered", usage.dead_lettered_total},
       {"dead letters lost", usage.dead_letters_lost_total},
   };

@@ -43,6 +43,8 @@ class World {
   void DeclareQueue(Arguments& words, const Details&);
   void DeleteQueue(Arguments& words, const Details&);
   void Purge(Arguments& words, const Details&);
+  void Move(Arguments& words, const Details&);
+  void Cancel(Arguments& words, const Details&);
   void BindQueue(Arguments& words, const Details&);
   void BindExchange(Arguments& words, const Details&);
   void UnbindQueue(Arguments& words, const Details&);

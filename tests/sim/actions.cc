@@ -37,7 +37,9 @@ void World::Act(const PlannedStep& step) {
     case Action::kBind:
     case Action::kUnbind:
     case Action::kDeclareExchange:
-    case Action::kDeleteExchange: return Change(step.action, random);
+    case Action::kDeleteExchange:
+    case Action::kMoveMessages:
+    case Action::kCancelScheduled: return Change(step.action, random);
     case Action::kPassTime: return PassTime(random.Chance(90) ? random.From(1, 12) : 60);
     case Action::kPassTimeLate: return PassTimeLate(random);
     case Action::kTakeBatch: return TakeBatch();

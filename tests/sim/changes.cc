@@ -67,9 +67,38 @@ void World::Change(Action action, Random& random) {
                                  : settings_.bindings[random.Below(settings_.bindings.size())]});
     case Action::kDeleteExchange:
       return Do(core::DeleteExchange{request, kHost, exchange.name, random.Chance(30)});
+    case Action::kMoveMessages:
+      return Do(core::MoveMessages{
+          .request = request,
+          .virtual_host = kHost,
+          .source = queue.name,
+          .destination = settings_.queues[random.Below(settings_.queues.size())].name,
+          .max_messages = static_cast<uint32_t>(random.From(1, 6))});
+    case Action::kCancelScheduled:
+      return Do(CancelSome(request, queue.name, random));
     default:
       return;
   }
+}
+
+// By what the broker calls them, by their message ids, or all.
+core::CancelScheduledMessages World::CancelSome(core::RequestId request, const std::string& queue,
+                                                Random& random) {
+  core::CancelScheduledMessages cancel{.request = request, .virtual_host = kHost, .queue = queue};
+  cancel.all = random.Chance(20);
+  const auto id = broker_->FindQueue(kHost, queue);
+  if (!id.ok() || cancel.all) return cancel;
+  const auto part = broker_->Peek(*id, {}, core::EntryPlace::kDelayed, 10);
+  for (const core::EntryView& entry : part.items) {
+    const bool has_id = entry.message && entry.message->properties &&
+                        !entry.message->properties->message_id.empty();
+    if (random.Chance(30)) {
+      cancel.ids.push_back(entry.message_id);
+    } else if (has_id && random.Chance(50)) {
+      cancel.message_ids.push_back(entry.message->properties->message_id);
+    }
+  }
+  return cancel;
 }
 
 }  // namespace warren::sim

@@ -64,6 +64,8 @@ struct Visitor {
                       queue->consumer_count, " consumers");
     } else if (const auto* count = std::get_if<core::MessageCount>(&e.result)) {
       absl::StrAppend(&text, ", ", count->messages, " messages");
+    } else if (const auto* moved = std::get_if<core::MoveResult>(&e.result)) {
+      absl::StrAppend(&text, ", ", moved->moved, " moved, ", moved->left, " left");
     } else if (const auto* got = std::get_if<core::GetResult>(&e.result)) {
       absl::StrAppend(&text, ", ", got->message_count, " left");
       for (const core::Delivery& d : got->deliveries) absl::StrAppend(&text, ", ", Describe(d));

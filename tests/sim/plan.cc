@@ -38,6 +38,8 @@ constexpr Kind kKinds[] = {
     {Action::kUnbind, "unbind", kTopology, 5, true},
     {Action::kDeclareExchange, "declare exchange", kTopology, 4, true},
     {Action::kDeleteExchange, "delete exchange", kTopology, 2, true},
+    {Action::kMoveMessages, "move messages", kTopology, 8, true},
+    {Action::kCancelScheduled, "cancel scheduled", kTopology, 4, true},
     {Action::kPassTime, "pass time", kClock, 70, false},
     {Action::kPassTimeLate, "pass time late", kClock, 30, true},
     {Action::kTakeBatch, "take batch", kJournal, 70, false},

@@ -30,6 +30,9 @@ enum class Action : uint8_t {
   kUnbind,
   kDeclareExchange,
   kDeleteExchange,
+  // Operators
+  kMoveMessages,
+  kCancelScheduled,
   // Clock
   kPassTime,
   kPassTimeLate,  // the broker isn't told until it is over

@@ -132,6 +132,15 @@ struct Teller {
                          Flag(c.if_empty, "if_empty"))};
   }
   Lines operator()(const core::PurgeQueue& c) { return {absl::StrCat("purge ", c.name)}; }
+  Lines operator()(const core::MoveMessages& c) {
+    return {absl::StrCat("move ", c.source, " ", c.destination, " max=", c.max_messages)};
+  }
+  Lines operator()(const core::CancelScheduledMessages& c) {
+    std::string text = absl::StrCat("cancel ", c.queue, Flag(c.all, "all"));
+    for (const std::string& id : c.message_ids) absl::StrAppend(&text, " ", id);
+    for (const storage::MessageId id : c.ids) absl::StrAppend(&text, " #", id.value);
+    return {text};
+  }
   Lines operator()(const core::Bind& c) { return {Bound(c.binding, "bind")}; }
   Lines operator()(const core::Unbind& c) { return {Bound(c.binding, "unbind")}; }
   Lines operator()(const core::OpenPublisher& c) {

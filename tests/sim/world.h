@@ -124,6 +124,8 @@ class World {
 
   // ---- Changes of topology (changes.cc) ----
   void Change(Action action, Random& random);
+  core::CancelScheduledMessages CancelSome(core::RequestId request, const std::string& queue,
+                                           Random& random);
   void DeclareAll();
 
   // ---- The world (world.cc) ----

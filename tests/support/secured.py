@@ -48,11 +48,13 @@ def user(
     virtual_hosts: Optional[Mapping[str, Mapping[str, str]]] = None,
     *,
     certificates: Sequence[str] = (),
+    tags: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Of the users file; by default one who may do everything in "/"."""
     return {
         "password_hash": password_hash(),
         "certificates": list(certificates),
+        "tags": list(tags),
         "virtual_hosts": {"/": EVERYTHING} if virtual_hosts is None else dict(virtual_hosts),
     }
 

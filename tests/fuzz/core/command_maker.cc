@@ -27,7 +27,7 @@ Command CommandMaker::Next() {
 
 Command CommandMaker::Topology() {
   const RequestId request = NewRequest();
-  switch (in_.Below(8)) {
+  switch (in_.Below(10)) {
     case 0: return DeclareVirtualHost{request, HostName()};
     case 1: {
       DeclareExchange declare{request, HostName(), Name(), {}};
@@ -42,6 +42,14 @@ Command CommandMaker::Topology() {
     }
     case 4: return DeleteQueue{request, HostName(), Name(), in_.Coin(), in_.Coin()};
     case 5: return PurgeQueue{request, HostName(), Name()};
+    case 7: return MoveMessages{request, HostName(), Name(), Name(),
+                                static_cast<uint32_t>(in_.Below(20))};
+    case 8: {
+      CancelScheduledMessages cancel{request, HostName(), Name(), {}, {}, in_.OneIn(4)};
+      for (uint64_t i = in_.Below(3); i > 0; --i) cancel.ids.push_back({in_.Below(64)});
+      for (uint64_t i = in_.Below(3); i > 0; --i) cancel.message_ids.push_back(Name());
+      return cancel;
+    }
     case 6: return Bind{request, HostName(), BindingSpec()};
     default: return Unbind{request, HostName(), BindingSpec()};
   }

@@ -160,6 +160,11 @@ class Reference {
   void RemoveExchange(const std::string& name);
   void RemoveQueue(ReferenceQueue& queue);
 
+  // ---- Operators (moving.cc) ----
+  void Handle(const core::MoveMessages& c);
+  void Handle(const core::CancelScheduledMessages& c);
+  void Move(ReferenceQueue& from, const Copy& copy, ReferenceQueue& to);
+
   // ---- Publishing (publishing.cc) ----
   void Handle(const core::OpenPublisher& c);
   void Handle(const core::ClosePublisher& c);
