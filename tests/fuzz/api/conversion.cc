@@ -9,14 +9,17 @@
 
 #include "server/api/convert/confirm.h"
 #include "server/api/convert/delivery.h"
+#include "server/api/convert/entry.h"
 #include "server/api/convert/error.h"
 #include "server/api/convert/headers.h"
 #include "server/api/convert/limits.h"
+#include "server/api/convert/page.h"
 #include "server/api/convert/publication.h"
 #include "server/api/convert/settlement.h"
 #include "server/api/convert/topology.h"
 #include "server/base/check.h"
 #include "tests/fuzz/support/input.h"
+#include "warren/v1/admin.pb.h"
 #include "warren/v1/broker.pb.h"
 
 namespace warren::api {
@@ -114,6 +117,9 @@ void Take(v1::ExchangeOptions& proto) {
   if (!options.ok()) return CheckStatus(options.status());
   CheckName(options->alternate_exchange);
   CheckSpan(options->deduplication_window_ms);
+  v1::ExchangeOptions shown;
+  SetExchangeOptions(*options, &shown);
+  WARREN_CHECK(*ToExchangeOptions(shown) == *options);
 }
 
 void Take(v1::QueueOptions& proto) {
@@ -125,6 +131,9 @@ void Take(v1::QueueOptions& proto) {
   CheckSpan(options->expires_ms.value_or(0));
   WARREN_CHECK(options->expires_ms != 0);
   WARREN_CHECK(options->deduplication_window_ms <= kMaxDeduplicationWindowMs);
+  v1::QueueOptions shown;
+  SetQueueOptions(*options, &shown);
+  WARREN_CHECK(*ToQueueOptions(shown) == *options);
   if (!options->retry) return;
   CheckSpan(options->retry->initial_backoff_ms);
   CheckSpan(options->retry->max_backoff_ms);
@@ -139,6 +148,11 @@ void Take(v1::Binding& proto) {
   CheckName(binding->destination);
   CheckName(binding->key);
   CheckHeaders(binding->arguments);
+  v1::Binding shown;
+  SetBinding(*binding, &shown);
+  const auto again = TakeBinding(shown);
+  WARREN_CHECK(again.ok() && again->destination == binding->destination &&
+               again->arguments == binding->arguments);
 }
 
 void Take(v1::Subscribe& proto) {
@@ -163,6 +177,27 @@ void Take(v1::Settle& proto) {
   }
 }
 
+// A token is refused or is the one of its place; no place is more than a few numbers and a name.
+void Take(v1::PeekQueueRequest& proto) {
+  const auto size = PageSize(proto.page_size());
+  if (!size.ok()) CheckStatus(size.status());
+  WARREN_CHECK(!size.ok() || (*size >= 1 && *size <= kMaxPageSize));
+  const auto only = ToEntryPlace(proto.state());
+  if (!only.ok()) CheckStatus(only.status());
+  for (const size_t numbers : {0, 1, 3}) {
+    const auto place = ReadPageToken("entries", proto.page_token(), numbers);
+    if (!place.ok()) {
+      CheckStatus(place.status());
+      continue;
+    }
+    WARREN_CHECK(place->numbers.size() == numbers);
+    CheckName(place->text);
+    WARREN_CHECK(proto.page_token().empty() ||
+                 MakePageToken("entries", *place) == proto.page_token());
+    if (numbers == 3) ToMark(place->numbers.data());
+  }
+}
+
 template <typename Proto>
 void Parse(std::string_view bytes) {
   Proto proto;
@@ -180,6 +215,7 @@ void Convert(std::string_view bytes) {
     case 3: return Parse<v1::Binding>(bytes);
     case 4: return Parse<v1::Subscribe>(bytes);
     case 5: return Parse<v1::Settle>(bytes);
+    case 6: return Parse<v1::PeekQueueRequest>(bytes);
     default: return;
   }
 }

@@ -4,6 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "tests/unit/auth/made.h"
 
 namespace warren::auth {
@@ -40,6 +44,8 @@ std::vector<Needed> AllCommands() {
       {"with dead letters", core::DeclareQueue{{}, "/", "q", with_dead_letters}, {"q"}, {"dlx"}, {"q"}},
       {"delete queue", core::DeleteQueue{{}, "/", "q"}, {"q"}, {}, {}},
       {"purge", core::PurgeQueue{{}, "/", "q"}, {}, {}, {"q"}},
+      {"move", core::MoveMessages{{}, "/", "q", "to"}, {}, {"to"}, {"q"}},
+      {"cancel", core::CancelScheduledMessages{{}, "/", "q", {}, {}, true}, {}, {}, {"q"}},
       {"bind queue", core::Bind{{}, "/", to_queue}, {}, {"q"}, {"src"}},
       {"bind exchange", core::Bind{{}, "/", to_exchange}, {}, {"dst"}, {"src"}},
       {"unbind", core::Unbind{{}, "/", to_queue}, {}, {"q"}, {"src"}},
@@ -144,6 +150,42 @@ TEST(PublishAccess, ManyExchangesDontMakeItGrowWithoutEnd) {
     }
   }
   EXPECT_EQ(refused, 3 * 1'800);
+}
+
+TEST(Authorize, OperatorsCommandsTakeTheTagAdministrator) {
+  User plain = MadeUser("anna", ".*", ".*", ".*");
+  EXPECT_EQ(PermissionOf(Authorize(*AccessOf(plain), core::DeclareVirtualHost{{}, "new"})),
+            Permission::kTag);
+  User administrator{.name = "root"};
+  administrator.tags = {"administrator"};
+  const AccessPtr root = AccessOf(administrator);
+  for (const core::Command& command :
+       {core::Command(core::DeclareVirtualHost{{}, "new"}),
+        core::Command(core::MoveMessages{{}, "/", "q", "to"}),
+        core::Command(core::CancelScheduledMessages{{}, "/", "q", {}, {}, true})}) {
+    EXPECT_TRUE(Authorize(*root, command).ok());
+  }
+  // What isn't an operator's takes permissions all the same.
+  EXPECT_FALSE(Authorize(*root, core::Get{{}, "/", "q"}).ok());
+}
+
+TEST(Access, TagsIncludeEachOtherAsInRabbitMq) {
+  const auto with = [](std::vector<std::string> tags) {
+    User user = MadeUser("anna", ".*", ".*", ".*");
+    user.tags = std::move(tags);
+    return AccessOf(user);
+  };
+  EXPECT_TRUE(with({"administrator"})->Has(Tag::kMonitoring));
+  EXPECT_TRUE(with({"administrator"})->Has(Tag::kPolicymaker));
+  EXPECT_FALSE(with({"monitoring"})->Has(Tag::kAdministrator));
+  EXPECT_FALSE(with({"Administrator", "admin"})->Has(Tag::kAdministrator));
+  EXPECT_TRUE(with({"monitoring"})->Sees("other"));
+  EXPECT_FALSE(with({"policymaker", "management"})->Sees("other"));
+  EXPECT_TRUE(with({})->Sees("/"));
+  const absl::Status refused = with({})->MustHave(Tag::kMonitoring);
+  EXPECT_EQ(refused.code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_NE(refused.message().find("tag monitoring"), std::string_view::npos) << refused;
+  EXPECT_TRUE(Access().Has(Tag::kAdministrator)) << "without users everybody may";
 }
 
 }  // namespace

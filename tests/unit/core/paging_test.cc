@@ -239,6 +239,61 @@ TEST_F(Paging, AGetIsAnsweredWhenWhatItWaitsForIsPurgedMeanwhile) {
   EXPECT_TRUE(pages_.empty());
 }
 
+TEST_F(Paging, AMoveTakesAllThatIsAwayPartByPartAndInOrder) {
+  Declare("to", {});
+  Publish("q", 1, 100);
+  SendAllAway();
+  ASSERT_GT(Away(), 90U);
+  uint64_t moved = 0;
+  for (uint64_t request = 100; moved < 100; ++request) {
+    ASSERT_LT(request, 250U);
+    effects_.clear();
+    Step(MoveMessages{.request = {request},
+                      .virtual_host = "/",
+                      .source = "q",
+                      .destination = "to",
+                      .max_messages = 40});
+    Rest();
+    uint64_t now = 0;
+    for (const Effect& effect : effects_) {
+      const auto* replied = std::get_if<Replied>(&effect);
+      if (replied == nullptr || replied->request != RequestId{request}) continue;
+      now = std::get<MoveResult>(replied->result).moved;
+    }
+    ASSERT_GT(now, 0U) << "a move that waited for content must get on";
+    moved += now;
+  }
+  EXPECT_EQ(moved, 100U);
+  Delivered();
+  StartConsumer("to", 1'000);
+  Rest();
+  EXPECT_EQ(Delivered(), FromTo(1, 100));
+}
+
+TEST_F(Paging, AMoveIsAnsweredWhenAnEndOfItIsDeletedMeanwhile) {
+  for (const std::string gone : {"from", "to"}) {
+    Declare("from", {});
+    Declare("to", {});
+    Publish("from", 1, 100);
+    SendAllAway();
+    Step(MoveMessages{.request = {9}, .virtual_host = "/", .source = "from", .destination = "to"});
+    effects_.clear();
+    Step(DeleteQueue{.request = {10}, .virtual_host = "/", .name = gone});
+    Rest();
+    bool answered = false;
+    for (const Effect& effect : effects_) {
+      const auto* replied = std::get_if<Replied>(&effect);
+      if (replied == nullptr || replied->request != RequestId{9}) continue;
+      answered = true;
+      EXPECT_EQ(replied->status.code(), absl::StatusCode::kNotFound) << gone;
+    }
+    EXPECT_TRUE(answered) << gone;
+    Step(DeleteQueue{.request = {11}, .virtual_host = "/", .name = gone == "from" ? "to" : "from"});
+    Rest();
+  }
+  EXPECT_TRUE(pages_.empty());
+}
+
 TEST_F(Paging, WhatDiesWhileAwayIsDeadLetteredWholeAndInOrder) {
   Declare("dead", {});
   Declare("short-lived",
