@@ -188,13 +188,22 @@ std::vector<std::string> Apply(const Settings& settings, Config& config) {
 }
 
 // All options, defaults included, by key.
-std::vector<Setting> InEffect(const Settings& told) {
+std::vector<Setting> InEffect(const Settings& told, const Config& config) {
+  // Defaults that depend on the machine or on other options.
+  const std::map<std::string, std::string> found_out = {
+      {"memory.limit", std::to_string(config.memory_limit)},
+      {"memory.spill_dir", config.spill_directory}};
   std::vector<Setting> settings;
   for (const Option& option : Options()) {
     Setting& setting =
         settings.emplace_back(Setting{option.Name(), std::string(option.standard), "default"});
     const auto found = told.find(setting.key);
-    if (found == told.end()) continue;
+    if (found == told.end()) {
+      if (const auto it = found_out.find(setting.key); it != found_out.end()) {
+        setting.value = it->second;
+      }
+      continue;
+    }
     setting.origin = found->second.origin;
     setting.value.clear();
     for (const std::string& value : found->second.values) {
@@ -258,9 +267,9 @@ std::variant<Config, std::vector<std::string>> Load(const CommandLine& command_l
   Mistakes mistakes = Apply(settings, config);
   if (mistakes.empty()) CheckTogether(config, mistakes);
   if (!mistakes.empty()) return mistakes;
-  config.settings = InEffect(settings);
   if (config.spill_directory.empty()) config.spill_directory = SpillDirectory(config.storage);
   if (config.memory_limit == 0) config.memory_limit = AvailableMemory() / 10 * 6;
+  config.settings = InEffect(settings, config);
   return config;
 }
 

@@ -108,7 +108,7 @@ class Queue {
   // in memory. See paging.h.
   uint32_t look_ahead_in = 0;
   std::deque<Get> waiting_gets;  // for the head to be in memory
-  std::deque<MoveMessages> waiting_moves;  // the same
+  std::vector<MoveMessages> waiting_moves;  // the same; rare, so it takes no room while it is empty
 
   uint64_t route_mark = 0;  // the router's; see there
 

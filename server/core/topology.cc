@@ -305,7 +305,7 @@ void Broker::Impl::RemoveQueue(Queue& queue, std::string_view why) {
   queues_.erase(queue.id);
   ++usage_.queues_deleted_total;
   std::deque<Get> waiting = std::move(queue.waiting_gets);
-  std::deque<MoveMessages> waiting_moves = std::move(queue.waiting_moves);
+  std::vector<MoveMessages> waiting_moves = std::move(queue.waiting_moves);
   queue.virtual_host.Remove(queue);
   for (const Get& get : waiting) RefuseGet(get);
   // They find out that it is gone.

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <set>
 
 #include "server/config/options.h"
@@ -65,6 +66,24 @@ TEST_F(ConfigTest, AFlagCountsOverAVariableOverTheFileOverTheDefault) {
   EXPECT_EQ(config->lease_ms, 11'000);
   EXPECT_EQ(config->storage, "rocksdb:./data");
   EXPECT_EQ(config->spill_directory, "./data");
+}
+
+TEST_F(ConfigTest, EachSettingSaysWhereItComesFrom) {
+  const std::string file = File("server: {drain_timeout: 1s}\n");
+  SetVariable("WARREN_SERVER_VIRTUAL_HOST", "a,b");
+  const auto config = Load({"--config", file, "--listen=127.0.0.1:3"});
+  ASSERT_TRUE(config.ok()) << config.status();
+  ASSERT_EQ(config->settings.size(), Options().size());
+  std::map<std::string, std::string> shown;
+  for (const Setting& setting : config->settings) {
+    shown[setting.key] = setting.value + " by " + setting.origin;
+  }
+  EXPECT_EQ(shown["server.listen"], "127.0.0.1:3 by flag");
+  EXPECT_EQ(shown["server.virtual_host"], "a,b by environment");
+  EXPECT_EQ(shown["server.drain_timeout"], "1s by file");
+  EXPECT_EQ(shown["limits.max_headers"], "256 by default");
+  EXPECT_EQ(shown["memory.spill_dir"], "./data by default");
+  EXPECT_EQ(shown["memory.limit"], std::to_string(config->memory_limit) + " by default");
 }
 
 TEST_F(ConfigTest, ListsAreRepeatedFlagsCommasInVariablesOrListsInTheFile) {
