@@ -1,8 +1,8 @@
-// warrenctl binding add | remove
+// warrenctl binding ls | add | rm
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "tools/warrenctl/command.h"
+#include "tools/warrenctl/listing.h"
 
 namespace warren::tools {
 namespace {
@@ -54,14 +54,50 @@ void AddVerb(CLI::App* noun, Context& context, const std::string& name, const st
   });
 }
 
+void AddList(CLI::App* noun, Context& context) {
+  CLI::App* verb = noun->add_subcommand("ls", "List bindings");
+  const auto flags = AddListFlags(verb, false);
+  auto request = std::make_shared<v1::ListBindingsRequest>();
+  verb->add_option("--from", *request->mutable_source(), "Only those of this exchange");
+  verb->add_option("--to", *request->mutable_destination(), "Only those to this queue or exchange");
+  context.OnChosen(verb, [&context, flags, request](client::Connection& connection) {
+    request->set_virtual_host(flags->virtual_host(context));
+    request->set_page_size(kPageSize);
+    return PrintList(
+        context, connection, &client::Admin::Stub::ListBindings, *request,
+        [](const v1::ListBindingsResponse& page) { return page.bindings(); },
+        [flags](const v1::HostBinding& item) {
+          const v1::Binding& binding = item.binding();
+          Json row;
+          if (flags->all_virtual_hosts) row["vhost"] = item.virtual_host();
+          row["source"] = binding.source();
+          row["kind"] = binding.has_queue() ? "queue" : "exchange";
+          row["destination"] = binding.has_queue() ? binding.queue() : binding.exchange();
+          row["key"] = binding.routing_key();
+          row["arguments"] = ArgumentsText(binding);
+          return row;
+        });
+  });
+}
+
 }  // namespace
+
+std::string ArgumentsText(const v1::Binding& binding) {
+  std::string text;
+  for (const auto& [name, value] : binding.arguments()) {
+    text += (text.empty() ? "" : " ") + name + "=" + FormatHeaderValue(value);
+  }
+  return text.empty() ? "-" : text;
+}
 
 void AddBindingCommands(CLI::App& app, Context& context) {
   CLI::App* noun = app.add_subcommand("binding", "Bind queues and exchanges to exchanges");
   noun->require_subcommand(1);
+  AddList(noun, context);
   AddVerb(noun, context, "add", "Add a binding", "bound", &client::Connection::Bind);
-  AddVerb(noun, context, "remove", "Remove the binding with the same key and arguments", "removed",
+  AddVerb(noun, context, "rm", "Remove the binding with the same key and arguments", "removed",
           &client::Connection::Unbind);
+  noun->get_subcommand("rm")->alias("remove");
 }
 
 }  // namespace warren::tools

@@ -3,8 +3,10 @@
 #include <iostream>
 #include <map>
 #include <utility>
+#include <vector>
 
 #include "tools/login/login_flags.h"
+#include "tools/warrenctl/contexts.h"
 
 namespace warren::tools {
 namespace {
@@ -15,8 +17,27 @@ A first message:
   warrenctl publish --key hello "Hello, world"
   warrenctl get hello --ack
 
+Where to begin: `warrenctl status` says how the broker is doing, `warrenctl queue ls` what is queued,
+`warrenctl top` what moves.
+
 Exit codes: 0 done; 1 the broker refused; 2 wrong usage; 3 no broker can be reached.
 `warrenctl COMMAND --help` explains each command.)";
+
+// In --help, in the order in which a newcomer asks.
+void GroupCommands(CLI::App& app) {
+  static const std::vector<std::pair<const char*, std::vector<const char*>>> kGroups = {
+      {"How is it doing?", {"status", "ping", "top", "check"}},
+      {"Messages", {"publish", "get", "consume", "route", "scheduled"}},
+      {"What is declared", {"queue", "exchange", "binding", "policy", "definitions"}},
+      {"Clients", {"connection", "consumer"}},
+      {"Who may do what", {"user", "permission", "vhost"}},
+      {"The broker itself", {"config", "log", "drain"}},
+      {"This program", {"completion"}},
+  };
+  for (const auto& [group, names] : kGroups) {
+    for (const char* name : names) app.get_subcommand(name)->group(group);
+  }
+}
 
 }  // namespace
 
@@ -70,25 +91,47 @@ int RunWarrenctl(int argc, const char* const* argv) {
       ->capture_default_str();
   LoginFlags login;
   login.AddTo(app);
+  AddContextFlags(app);
   const std::map<std::string, OutputFormat> formats = {{"table", OutputFormat::kTable},
                                                        {"json", OutputFormat::kJson}};
   app.add_option("-o,--output", context.format, "Output: table or json")
       ->transform(CLI::CheckedTransformer(formats).description(""))
       ->type_name("FORMAT")
       ->default_str("table");
+  AddStatusCommands(app, context);
+  AddCheckCommands(app, context);
   AddQueueCommands(app, context);
   AddExchangeCommands(app, context);
   AddBindingCommands(app, context);
+  AddRouteCommands(app, context);
   AddPublishCommand(app, context);
   AddGetCommand(app, context);
   AddConsumeCommand(app, context);
+  AddScheduledCommands(app, context);
+  AddConnectionCommands(app, context);
+  AddUserCommands(app, context);
+  AddVirtualHostCommands(app, context);
+  AddPolicyCommands(app, context);
+  AddDefinitionsCommands(app, context);
+  AddBrokerCommands(app, context);
+  AddCompletionCommand(app, context);
+  GroupCommands(app);
 
+  if (const absl::Status wrong = ApplyContext(app, argc, argv); !wrong.ok()) {
+    PrintError(std::cerr, context.format, wrong);
+    return kExitUsage;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kExitOk : kExitUsage;
   }
 
+  if (context.offline_action) {
+    const absl::Status done = context.offline_action();
+    if (!done.ok()) PrintError(std::cerr, context.format, done);
+    return ExitCodeOf(done);
+  }
   client::ConnectionOptions options;
   options.address = context.address;
   options.virtual_host = context.virtual_host;
@@ -102,7 +145,9 @@ int RunWarrenctl(int argc, const char* const* argv) {
   const absl::Status status =
       connection.ok() ? context.action(**connection) : connection.status();
   if (!status.ok()) PrintError(std::cerr, context.format, status);
-  return ExitCodeOf(status);
+  const ExitCode code = ExitCodeOf(status);
+  if (code == kExitUnreachable) return context.unreachable_exit_code;
+  return code == kExitOk ? context.exit_code.value_or(kExitOk) : code;
 }
 
 }  // namespace warren::tools

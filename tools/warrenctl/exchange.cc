@@ -1,14 +1,74 @@
-// warrenctl exchange declare | delete
+// warrenctl exchange ls | show | declare | rm
+#include <re2/re2.h>
+
 #include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 
-#include "tools/warrenctl/command.h"
+#include "tools/warrenctl/listing.h"
 
 namespace warren::tools {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+std::string Type(const v1::Exchange& exchange) {
+  return EnumWord(*v1::ExchangeType_descriptor()->FindValueByNumber(exchange.options().type()));
+}
+
+void AddList(CLI::App* noun, Context& context) {
+  CLI::App* verb = noun->add_subcommand("ls", "List exchanges");
+  const auto flags = AddListFlags(verb, true);
+  context.OnChosen(verb, [&context, flags](client::Connection& connection) {
+    v1::ListExchangesRequest request;
+    request.set_virtual_host(flags->virtual_host(context));
+    request.set_name_pattern(flags->pattern);
+    request.set_page_size(kPageSize);
+    return PrintList(
+        context, connection, &client::Admin::Stub::ListExchanges, request,
+        [](const v1::ListExchangesResponse& page) { return page.exchanges(); },
+        [flags](const v1::Exchange& exchange) {
+          Json row;
+          if (flags->all_virtual_hosts) row["vhost"] = exchange.virtual_host();
+          row["name"] = exchange.name().empty() ? "(default)" : exchange.name();
+          row["type"] = Type(exchange);
+          row["bindings"] = exchange.bindings();
+          row["durable"] = exchange.options().durable() ? "yes" : "no";
+          row["alternate"] = exchange.options().alternate_exchange().empty()
+                                 ? "-"
+                                 : exchange.options().alternate_exchange();
+          row["policy"] = exchange.policy().empty() ? "-" : exchange.policy();
+          return row;
+        });
+  });
+}
+
+void AddShow(CLI::App* noun, Context& context) {
+  CLI::App* verb = noun->add_subcommand("show", "Show all that is known of an exchange");
+  auto name = std::make_shared<std::string>();
+  verb->add_option("NAME", *name, "Its name; \"\": the default exchange")->required();
+  context.OnChosen(verb, [&context, name](client::Connection& connection) {
+    v1::ListExchangesRequest request;
+    request.set_virtual_host(context.virtual_host);
+    request.set_name_pattern("^" + RE2::QuoteMeta(*name) + "$");
+    request.set_page_size(kPageSize);
+    std::optional<v1::Exchange> found;
+    client::Admin admin(connection);
+    const absl::Status status = admin.ForEachPage(
+        &client::Admin::Stub::ListExchanges, request, [&](v1::ListExchangesResponse page) {
+          for (v1::Exchange& exchange : *page.mutable_exchanges()) found = std::move(exchange);
+        });
+    if (!status.ok()) return status;
+    if (!found.has_value()) {
+      return client::MakeError(
+          absl::StatusCode::kNotFound, "EXCHANGE_NOT_FOUND",
+          "no exchange \"" + *name + "\" in virtual host \"" + context.virtual_host + "\"");
+    }
+    PrintObject(std::cout, context.format, MessageToJson(*found));
+    return absl::OkStatus();
+  });
+}
 
 void AddDeclare(CLI::App* exchange, Context& context) {
   CLI::App* verb =
@@ -55,7 +115,8 @@ void AddDeclare(CLI::App* exchange, Context& context) {
 }
 
 void AddDelete(CLI::App* exchange, Context& context) {
-  CLI::App* verb = exchange->add_subcommand("delete", "Delete an exchange and its bindings");
+  CLI::App* verb = exchange->add_subcommand("rm", "Delete an exchange and its bindings");
+  verb->alias("delete");
   auto request = std::make_shared<v1::DeleteExchangeRequest>();
   verb->add_option("NAME", *request->mutable_name(), "Its name")->required();
   verb->add_flag_callback("--if-unused", [request] { request->set_if_unused(true); },
@@ -71,8 +132,10 @@ void AddDelete(CLI::App* exchange, Context& context) {
 }  // namespace
 
 void AddExchangeCommands(CLI::App& app, Context& context) {
-  CLI::App* exchange = app.add_subcommand("exchange", "Declare, delete exchanges");
+  CLI::App* exchange = app.add_subcommand("exchange", "List, look into, declare, delete exchanges");
   exchange->require_subcommand(1);
+  AddList(exchange, context);
+  AddShow(exchange, context);
   AddDeclare(exchange, context);
   AddDelete(exchange, context);
 }

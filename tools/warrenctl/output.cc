@@ -1,6 +1,10 @@
 #include "tools/warrenctl/output.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cstdlib>
+#include <iostream>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -8,7 +12,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "google/protobuf/util/time_util.h"
-#include "tools/warrenctl/values.h"
+#include "tools/warrenctl/message_json.h"
 #include "warren/client/error.h"
 
 namespace warren::tools {
@@ -20,15 +24,6 @@ using google::protobuf::util::TimeUtil;
 // Text as it is: with invalid UTF-8 replaced, since this must not fail.
 std::string Dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-bool IsUtf8(const std::string& text) {
-  try {
-    static_cast<void>(Json(text).dump());
-    return true;
-  } catch (const Json::type_error&) {
-    return false;
-  }
 }
 
 std::string Cell(const Json& value) {
@@ -44,65 +39,61 @@ size_t Width(const std::string& text) {
   return static_cast<size_t>(std::count_if(text.begin(), text.end(), begins_character));
 }
 
+// What a terminal shows and nothing else needs.
+constexpr std::string_view kBold = "\033[1m";
+constexpr std::string_view kRed = "\033[31m";
+constexpr std::string_view kPlain = "\033[0m";
+
+bool Colours(const std::ostream& out) {
+  // https://no-color.org
+  const char* no_colour = std::getenv("NO_COLOR");
+  if (no_colour != nullptr && *no_colour != '\0') return false;
+  return (&out == &std::cout && isatty(STDOUT_FILENO) == 1) ||
+         (&out == &std::cerr && isatty(STDERR_FILENO) == 1);
+}
+
+struct Line {
+  std::vector<std::string> cells;
+  std::vector<bool> to_the_right;  // numbers
+};
+
 void PrintTable(std::ostream& out, const Json& rows) {
-  std::vector<std::vector<std::string>> lines(1);
+  std::vector<Line> lines(1);
   for (const auto& [key, value] : rows.front().items()) {
-    lines[0].push_back(absl::AsciiStrToUpper(key));
+    lines[0].cells.push_back(absl::AsciiStrToUpper(key));
+    lines[0].to_the_right.push_back(value.is_number());
   }
   for (const Json& row : rows) {
     lines.emplace_back();
-    for (const auto& [key, value] : row.items()) lines.back().push_back(Cell(value));
-  }
-  std::vector<size_t> widths(lines[0].size(), 0);
-  for (const auto& line : lines) {
-    for (size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], Width(line[i]));
-  }
-  for (const auto& line : lines) {
-    for (size_t i = 0; i < line.size(); ++i) {
-      out << line[i];
-      if (i + 1 < line.size()) out << std::string(widths[i] - Width(line[i]) + 2, ' ');
+    for (const auto& [key, value] : row.items()) {
+      lines.back().cells.push_back(Cell(value));
+      lines.back().to_the_right.push_back(value.is_number());
     }
-    out << '\n';
   }
-}
-
-void PutBody(Json& json, const std::string& body) {
-  if (IsUtf8(body)) {
-    json["body"] = body;
-  } else {
-    json["body_base64"] = absl::Base64Escape(body);
+  std::vector<size_t> widths(lines[0].cells.size(), 0);
+  for (const Line& line : lines) {
+    for (size_t i = 0; i < line.cells.size(); ++i) {
+      widths[i] = std::max(widths[i], Width(line.cells[i]));
+    }
+  }
+  const bool colours = Colours(out);
+  for (const Line& line : lines) {
+    const bool head = &line == &lines.front();
+    if (head && colours) out << kBold;
+    for (size_t i = 0; i < line.cells.size(); ++i) {
+      const std::string space(widths[i] - Width(line.cells[i]), ' ');
+      if (i > 0) out << "  ";
+      if (line.to_the_right[i]) out << space;
+      out << line.cells[i];
+      if (!line.to_the_right[i] && i + 1 < line.cells.size()) out << space;
+    }
+    if (head && colours) out << kPlain;
+    out << '\n';
   }
 }
 
 void PutText(Json& json, const char* key, const std::string& text) {
   if (!text.empty()) json[key] = text;
-}
-
-Json HeaderToJson(const v1::HeaderValue& value) {
-  switch (value.kind_case()) {
-    case v1::HeaderValue::kIntValue:
-      return value.int_value();
-    case v1::HeaderValue::kDoubleValue:
-      return value.double_value();
-    case v1::HeaderValue::kBoolValue:
-      return value.bool_value();
-    case v1::HeaderValue::kListValue: {
-      Json list = Json::array();
-      for (const auto& entry : value.list_value().values()) list.push_back(HeaderToJson(entry));
-      return list;
-    }
-    case v1::HeaderValue::kTableValue: {
-      Json table = Json::object();
-      for (const auto& [name, entry] : value.table_value().entries()) {
-        table[name] = HeaderToJson(entry);
-      }
-      return table;
-    }
-    case v1::HeaderValue::KIND_NOT_SET:
-      return nullptr;
-    default:
-      return FormatHeaderValue(value);
-  }
 }
 
 Json DeathToJson(const v1::Death& death) {
@@ -141,7 +132,8 @@ void PrintError(std::ostream& out, OutputFormat format, const absl::Status& stat
     out << Dump(Json{{"error", json}}) << '\n';
     return;
   }
-  out << "warrenctl: " << message << " (" << code << ", " << info.reason << ")\n";
+  const bool colours = Colours(out);
+  out << (colours ? kRed : "") << "warrenctl: " << (colours ? kPlain : "") << message << " (" << code << ", " << info.reason << ")\n";
 }
 
 void PrintRows(std::ostream& out, OutputFormat format, const Json& rows) {
@@ -149,6 +141,20 @@ void PrintRows(std::ostream& out, OutputFormat format, const Json& rows) {
     out << Dump(rows) << '\n';
   } else if (!rows.empty()) {
     PrintTable(out, rows);
+  }
+}
+
+void PrintObject(std::ostream& out, OutputFormat format, const Json& object) {
+  if (format == OutputFormat::kJson) {
+    out << Dump(object) << '\n';
+    return;
+  }
+  size_t width = 0;
+  for (const auto& [key, value] : object.items()) width = std::max(width, Width(key));
+  const bool colours = Colours(out);
+  for (const auto& [key, value] : object.items()) {
+    out << (colours ? kBold : "") << key << (colours ? kPlain : "")
+        << std::string(width - Width(key) + 2, ' ') << Cell(value) << '\n';
   }
 }
 
@@ -187,7 +193,7 @@ Json DeliveryToJson(const v1::Delivery& delivery) {
   for (const auto& [name, value] : message.headers()) headers[name] = HeaderToJson(value);
   if (!headers.empty()) json["headers"] = headers;
   for (const v1::Death& death : delivery.deaths()) json["deaths"].push_back(DeathToJson(death));
-  PutBody(json, message.body());
+  PutBytes(json, "body", message.body());
   return json;
 }
 

@@ -19,8 +19,12 @@ ExitCode ExitCodeOf(const absl::Status& status);
 // "warrenctl: MESSAGE (CODE, REASON)", or an object with code, reason, message and metadata.
 void PrintError(std::ostream& out, OutputFormat format, const absl::Status& status);
 
-// `rows` is an array of objects with the same keys, which are the columns.
+// `rows` is an array of objects with the same keys, which are the columns. Numbers stand to the
+// right; on a terminal the head is bold, unless NO_COLOR is set.
 void PrintRows(std::ostream& out, OutputFormat format, const nlohmann::ordered_json& rows);
+
+// One object: a line a member for people.
+void PrintObject(std::ostream& out, OutputFormat format, const nlohmann::ordered_json& object);
 
 // One line: `text` for people, `object` for programs.
 void PrintLine(std::ostream& out, OutputFormat format, std::string_view text,
