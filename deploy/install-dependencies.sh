@@ -18,7 +18,7 @@ build_packages=(
   libgtest-dev libgmock-dev libbenchmark-dev
   python3-venv
 )
-test_packages=(clang-16 gcovr git libclang-rt-16-dev postgresql prometheus)
+test_packages=(clang-16 gcovr git jq libclang-rt-16-dev postgresql prometheus)
 # Asked for by command, since others than Debian provide them, too.
 test_commands=(npm)
 # Other brokers, which are started by hand alone.

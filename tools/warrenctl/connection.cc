@@ -33,7 +33,7 @@ void AddConnectionClose(CLI::App* noun, Context& context) {
   auto request = std::make_shared<v1::CloseConnectionRequest>();
   verb->add_option("PEER", *request->mutable_peer(), "As `connection ls` shows it")->required();
   verb->add_option("--reason", *request->mutable_reason(), "What its client is told");
-  verb->footer("\nWhat it held is delivered to others; clients connect anew.");
+  verb->footer("\nWhat it held is delivered to others. Its client hears why, and that it isn't to try again.");
   context.OnChosen(verb, [&context, request](client::Connection& connection) {
     client::Admin admin(connection);
     auto response = admin.Call(&client::Admin::Stub::CloseConnection, *request);
