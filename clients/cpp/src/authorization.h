@@ -1,19 +1,20 @@
-// Puts the header `authorization` onto every call of a channel.
+// The header `authorization` of one call. On the call's context and not by an interceptor: that would
+// be asked at each operation of a stream, which cost a fast publisher 12 %.
 #pragma once
 
-#include <grpcpp/support/client_interceptor.h>
+#include <grpcpp/client_context.h>
 
 #include <functional>
-#include <memory>
 #include <string>
-#include <vector>
 
 namespace warren::client {
 
-using InterceptorFactories =
-    std::vector<std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>>;
+// As ConnectionOptions::authorization; null: none.
+using Authorization = std::function<std::string()>;
 
-// `authorization` is called for each call; none if it is null.
-InterceptorFactories WithAuthorization(std::function<std::string()> authorization);
+// Before the call begins.
+inline void Authorize(const Authorization& authorization, grpc::ClientContext& context) {
+  if (authorization) context.AddMetadata("authorization", authorization());
+}
 
 }  // namespace warren::client

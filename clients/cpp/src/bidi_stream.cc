@@ -7,9 +7,11 @@
 namespace warren::client {
 
 BidiStream::BidiStream(std::shared_ptr<grpc::Channel> channel, const std::string& method,
-                       IoThread& io, Handler& handler)
-    : handler_(handler),
-      call_(grpc::GenericStub(std::move(channel)).PrepareCall(&context_, method, &io.queue())) {}
+                       const Authorization& authorization, IoThread& io, Handler& handler)
+    : handler_(handler) {
+  Authorize(authorization, context_);
+  call_ = grpc::GenericStub(std::move(channel)).PrepareCall(&context_, method, &io.queue());
+}
 
 void BidiStream::Start() {
   self_ = shared_from_this();

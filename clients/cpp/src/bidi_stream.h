@@ -14,6 +14,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "authorization.h"
 #include "io_thread.h"
 #include "sync/mutex.h"
 
@@ -33,8 +34,8 @@ class BidiStream : public std::enable_shared_from_this<BidiStream> {
   };
 
   // `handler` outlives OnFinished; `channel` and `io` outlive the stream.
-  BidiStream(std::shared_ptr<grpc::Channel> channel, const std::string& method, IoThread& io,
-             Handler& handler);
+  BidiStream(std::shared_ptr<grpc::Channel> channel, const std::string& method,
+             const Authorization& authorization, IoThread& io, Handler& handler);
 
   // Begins the call. REQUIRES: called once, on an object that a shared_ptr holds.
   void Start();

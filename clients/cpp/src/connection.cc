@@ -40,6 +40,7 @@ absl::StatusOr<Response> Call(const ConnectionOptions& options, Stub& stub,
   if (request.virtual_host().empty()) request.set_virtual_host(options.virtual_host);
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + options.call_timeout);
+  Authorize(options.authorization, context);
   Response response;
   const absl::Status status = FromGrpc((stub.*method)(&context, request, &response));
   if (!status.ok()) return status;
@@ -55,9 +56,8 @@ struct Connection::Stubs {
 absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(ConnectionOptions options) {
   auto credentials =
       options.credentials != nullptr ? options.credentials : grpc::InsecureChannelCredentials();
-  auto channel = grpc::experimental::CreateCustomChannelWithInterceptors(
-      options.address, credentials, ChannelArgumentsFor(options),
-      WithAuthorization(options.authorization));
+  auto channel =
+      grpc::CreateCustomChannel(options.address, credentials, ChannelArgumentsFor(options));
   const auto deadline = std::chrono::system_clock::now() + options.connect_timeout;
   if (!channel->WaitForConnected(deadline)) {
     return MakeError(absl::StatusCode::kUnavailable, kUnavailable,

@@ -40,6 +40,7 @@ absl::Status TimedOut(std::string_view what, std::chrono::milliseconds timeout) 
 Consumer::Session::Session(Consumer& owner, const Connection& connection, ConsumerOptions options)
     : owner_(owner),
       channel_(connection.channel()),
+      authorization_(connection.options().authorization),
       io_(connection.io_thread()),
       options_([&] {
         if (options.subscribe.virtual_host().empty()) {
@@ -60,7 +61,7 @@ Consumer::Session::~Session() {
 
 absl::Status Consumer::Session::Open() {
   const MutexLock lock(mutex_);
-  stream_ = std::make_shared<BidiStream>(channel_, kMethod, *io_, *this);
+  stream_ = std::make_shared<BidiStream>(channel_, kMethod, authorization_, *io_, *this);
   stream_->Start();
   changed_.Wait(mutex_, [this]() WARREN_REQUIRES(mutex_) { return opened_ || finished_; });
   return opened_ ? absl::OkStatus() : end_;

@@ -58,6 +58,7 @@ class Consumer::Session final : public BidiStream::Handler {
 
   Consumer& owner_;
   const std::shared_ptr<grpc::Channel> channel_;
+  const Authorization authorization_;
   const std::shared_ptr<IoThread> io_;
   const ConsumerOptions options_;
   v1::Subscribed subscribed_;  // constant once Open has returned

@@ -23,6 +23,7 @@ constexpr uint64_t kLargestMessageBytes = 1 << 30;
 
 Publisher::Session::Session(const Connection& connection, PublisherOptions options)
     : channel_(connection.channel()),
+      authorization_(connection.options().authorization),
       io_(connection.io_thread()),
       options_([&] {
         if (options.virtual_host.empty()) options.virtual_host = connection.options().virtual_host;
@@ -112,7 +113,7 @@ uint64_t Publisher::Session::resumed_from() const {
 
 void Publisher::Session::BeginStream() {
   state_ = State::kOpening;
-  stream_ = std::make_shared<BidiStream>(channel_, kMethod, *io_, *this);
+  stream_ = std::make_shared<BidiStream>(channel_, kMethod, authorization_, *io_, *this);
   stream_->Start();
 }
 

@@ -76,6 +76,7 @@ class Publisher::Session final : public BidiStream::Handler {
   void Announce(const News& news) WARREN_EXCLUDES(mutex_);
 
   const std::shared_ptr<grpc::Channel> channel_;
+  const Authorization authorization_;
   const std::shared_ptr<IoThread> io_;
   const PublisherOptions options_;
   MemberTag<Session, &Session::OnAlarm> alarm_tag_{this};

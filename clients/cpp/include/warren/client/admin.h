@@ -33,7 +33,7 @@ class Admin {
   template <typename Request, typename Response>
   absl::StatusOr<Response> Call(Method<Request, Response> method, const Request& request) {
     grpc::ClientContext context;
-    SetDeadline(context);
+    Prepare(context);
     Response response;
     absl::Status status = ToStatus((stub_.*method)(&context, request, &response));
     if (!status.ok()) return status;
@@ -53,7 +53,7 @@ class Admin {
   }
 
  private:
-  void SetDeadline(grpc::ClientContext& context) const;
+  void Prepare(grpc::ClientContext& context) const;
   static absl::Status ToStatus(const grpc::Status& status);
 
   Connection& connection_;
