@@ -64,21 +64,19 @@ class Shell:
 
 
 def look_at_panels(prometheus: PrometheusServer, walk: Walk, still: tuple[str, ...] = ()) -> None:
-    """Each panel that the walk names is there, and shows something; more than 0 but for `still`."""
-    known = {
-        (panel.dashboard, panel.title): panel for panel in panels.panels(PrometheusServer.INTERVAL_S)
-    }
+    """Each panel that the walk names is there and shows something, above 0 but for `still`."""
+    interval_s = PrometheusServer.INTERVAL_S
+    known = {(panel.dashboard, panel.title): panel for panel in panels.panels(interval_s)}
     assert walk.panels, walk.title
     for named in walk.panels:
         assert named in known, f"{walk.title} names {named}"
+        targets, may_be_still = known[named].targets, named[1] in still
 
-        def values(panel: panels.Panel = known[named]) -> list[float]:
-            return [v for t in panel.targets for _, v in prometheus.query(t.expression)]
+        def shows(targets: list[panels.Target] = targets, may: bool = may_be_still) -> bool:
+            values = [v for t in targets for _, v in prometheus.query(t.expression)]
+            return bool(values) and (may or any(value > 0 for value in values))
 
-        until(
-            lambda: values() and (named[1] in still or any(value > 0 for value in values())),
-            f"panel {named}",
-        )
+        until(shows, f"panel {named}")
 
 
 @pytest.fixture
@@ -207,14 +205,18 @@ def test_a_poison_message(new_broker, tmp_path, watch, stack) -> None:
     producer = stack.enter_context(Thread(publish))
     until(lambda: len(read) > 5, "payments")
     connection.publish("", "payments", poison)
-    until(lambda: connection.declare_queue("dead", passive=True).message_count == 1, "a dead letter")
+
+    def dead() -> int:
+        return connection.declare_queue("dead", passive=True).message_count
+
+    until(lambda: dead() == 1, "a dead letter")
     look_at_panels(prometheus, walk)
     producer.stop()
     listing, *others, move, last = walk.steps
     shell.run_until_good(listing)
     for step in others:
         shell.run(step)
-    assert connection.declare_queue("dead", passive=True).message_count == 1, "peeking took it"
+    assert dead() == 1, "peeking took it"
     can_read_words.set()
     shell.run(move)
     shell.run(last)

@@ -15,12 +15,18 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "server/api/definitions/invalid.h"
+#include "server/auth/password.h"
 
 namespace warren::api {
 namespace {
 
 using google::protobuf::util::TimeUtil;
 using Json = nlohmann::json;
+
+// The user that each RabbitMQ has at first, and its password.
+const std::string kGuest = "guest";
+// As server/auth/password.h wants it.
+const std::string kSha256 = "rabbitmq-sha256:";
 
 // Arguments and policy keys that change nothing here, and why. One table for all: the names mean the
 // same everywhere, but for the prefix "x-" of arguments.
@@ -210,14 +216,20 @@ class Reader {
   }
 
   void TakeUser(const Json& object) {
-    v1::PutUserRequest& user = *document_.definitions.add_users();
+    v1::PutUserRequest user;
     user.set_name(Text(object, "name", true));
     const std::string hash = Text(object, "password_hash");
     const std::string algorithm = Text(object, "hashing_algorithm");
+    if (user.name() == kGuest && auth::PasswordMatches(kSha256 + hash, kGuest)) {
+      left_out_users_.insert(user.name());
+      return Leave("user", "", user.name(),
+                   "left out: everybody knows its password, and RabbitMQ lets it in from its own "
+                   "machine alone");
+    }
     if (hash.empty()) {
       user.set_password_hash("");
     } else if (algorithm.empty() || algorithm == "rabbit_password_hashing_sha256") {
-      user.set_password_hash("rabbitmq-sha256:" + hash);
+      user.set_password_hash(kSha256 + hash);
     } else {
       user.set_password_hash("");
       Leave("password", "", user.name(),
@@ -228,6 +240,7 @@ class Reader {
     for (const auto& [limit, value] : Members(object, "limits").items()) {
       Leave("user limit", "", user.name(), absl::StrCat(limit, ": users have no limits of their own"));
     }
+    *document_.definitions.add_users() = std::move(user);
   }
 
   // A list, or text with commas in versions before 3.9.
@@ -246,6 +259,7 @@ class Reader {
   }
 
   void TakePermissions(const Json& object) {
+    if (left_out_users_.contains(Text(object, "user", true))) return;
     v1::SetPermissionsRequest& may = *document_.definitions.add_permissions();
     may.set_user(Text(object, "user", true));
     may.set_virtual_host(Host(object));
@@ -485,6 +499,7 @@ class Reader {
   Document document_;
   std::string place_;
   absl::Status fault_;
+  std::set<std::string> left_out_users_;
   // Of what bindings may name. RabbitMQ lists exchanges and queues before them.
   std::set<std::pair<std::string, std::string>> headers_exchanges_;
   std::set<std::pair<std::string, std::string>> left_out_exchanges_;

@@ -12,9 +12,10 @@ import subprocess
 from pathlib import Path
 from typing import ClassVar
 
+from spoken_server import SpokenServer
+
 from .debian13 import Debian13
 from .peer import LoadedPeer, Settings, Unavailable
-from .spoken_server import SpokenServer
 
 LISTENING = re.compile(r"Listening for client connections on (\S+)")
 VERSION = re.compile(r"Version: +(\S+)")

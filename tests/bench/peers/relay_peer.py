@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 from typing import ClassVar
 
+from spoken_server import SpokenServer
+
 from .peer import LoadedPeer, Settings
-from .spoken_server import SpokenServer
 
 LISTENING = re.compile(r"listening on (\S+)")
 START_TIMEOUT_S = 30.0

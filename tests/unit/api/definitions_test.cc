@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "server/api/definitions/document.h"
+#include "server/auth/password.h"
 #include "server/base/error.h"
 
 namespace warren::api {
@@ -132,6 +133,20 @@ TEST(RabbitMq, MapsUsersAndPermissions) {
   EXPECT_EQ(found.users(2).password_hash(), "");
   EXPECT_EQ(found.permissions(0).permissions().configure(), "^a");
   EXPECT_THAT(Told(document), ElementsAre(HasSubstr("password bert: the password is hashed by")));
+}
+
+TEST(RabbitMq, LeavesTheUserOutWhosePasswordEverybodyKnows) {
+  ASSERT_TRUE(auth::InitialisePasswords());
+  // Salt and SHA-256 of "guest".
+  const Document document = Read(R"({
+    "users": [{"name": "guest", "tags": ["administrator"],
+               "password_hash": "AAAAAPEoQ8a3jY6DABRiJzkoKooQbXiBp2iGLke7d+FVKzJx"},
+              {"name": "guest2", "password_hash": ""}],
+    "permissions": [{"user": "guest", "vhost": "/", "configure": ".*", "write": ".*",
+                     "read": ".*"}]})");
+  EXPECT_EQ(document.definitions.users_size(), 1);
+  EXPECT_EQ(document.definitions.permissions_size(), 0);
+  EXPECT_THAT(Told(document), ElementsAre(HasSubstr("user guest: left out")));
 }
 
 TEST(RabbitMq, MapsEachArgumentOfAQueue) {
