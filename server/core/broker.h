@@ -190,6 +190,16 @@ class Broker {
                                                 std::string_view routing_key,
                                                 const storage::Headers& headers) const;
 
+  // What is declared under a name, until the next step; null if nothing is. O(1), or the logarithm of
+  // the virtual hosts.
+  bool HasVirtualHost(const std::string& name) const;
+  const storage::ExchangeOptions* ExchangeOptionsOf(const std::string& virtual_host,
+                                                    const std::string& name) const;
+  const storage::QueueOptions* QueueOptionsOf(const std::string& virtual_host,
+                                              const std::string& name) const;
+  // One with the same ends, key and arguments.
+  bool HasBinding(const std::string& virtual_host, const BindingSpec& binding) const;
+
   // All queues, by id. O(queues).
   std::vector<QueueView> ListQueues() const;
   // The entries of a queue: the ready ones in order of delivery, the delayed ones as they come due,

@@ -1,7 +1,7 @@
 // The broker's state and the handlers of its commands; inside of broker.h.
 //
 // One class, since a step may touch everything; one file an idea: topology.cc, publishing.cc,
-// delivery.cc, consuming.cc, settling.cc, transactions.cc, dead_lettering.cc, paging.cc,
+// delivery.cc, consuming.cc, settling.cc, transactions.cc, dead_lettering.cc, paging.cc, lookup.cc,
 // recovery.cc, invariants.cc, and broker.cc for the step itself and time.
 //
 // A step is: the handler; then, until nothing is left, dead letters find their queues and what the
@@ -75,6 +75,9 @@ class Broker::Impl {
                                                 const std::string& exchange,
                                                 std::string_view routing_key,
                                                 const storage::Headers& headers);
+
+  // lookup.cc
+  const VirtualHost* FindVirtualHost(const std::string& name) const;
 
   // invariants.cc
   void CheckInvariants() const;
