@@ -20,9 +20,13 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "server/api/definitions/document.h"
+#include "server/api/definitions/import.h"
 #include "server/api/library_log.h"
 #include "server/api/server.h"
 #include "server/auth/authenticator.h"
+#include "server/auth/file.h"
 #include "server/auth/password.h"
 #include "server/auth/stats.h"
 #include "server/auth/tls.h"
@@ -152,13 +156,32 @@ int PrintPasswordHash() {
   return 0;
 }
 
+// Of no file: nothing. What is wrong is told with the file's name.
+absl::StatusOr<warren::api::Document> ReadDefinitionsFile(const std::string& path) {
+  if (path.empty()) return warren::api::Document();
+  const auto text = auth::ReadFile(path, warren::api::kMaxDocumentBytes);
+  if (!text.ok()) return text.status();
+  auto document = warren::api::ReadDefinitions(*text, "/");
+  if (document.ok()) return document;
+  return absl::InvalidArgumentError(absl::StrCat(path, ": ", document.status().message()));
+}
+
+// Declares what the document says, before anybody is let in. What the core refuses it refuses at
+// once; that the rest is durable comes while the loop runs, so `import` must outlive that.
+void Declare(warren::api::Import& import) {
+  while (!import.GoOn()) {
+  }
+  for (const auto& [level, line] : import.Troubles()) Log(level, "definitions", {{"about", line}});
+}
+
 // Checks the files that the configuration names.
 int Validate(const warren::config::Config& config) {
   constexpr int kUsageError = 2;
   auth::Stats stats;
   for (const absl::Status& status :
        {auth::Authenticator::Open(LoginOptions(config.auth), stats).status(),
-        ListenerCredentials(config.tls, stats).status()}) {
+        ListenerCredentials(config.tls, stats).status(),
+        ReadDefinitionsFile(config.definitions).status()}) {
     if (status.ok()) continue;
     std::cerr << "warren: " << status.message() << "\n";
     return kUsageError;
@@ -188,6 +211,8 @@ int Serve(const warren::config::Config& config, std::function<void()> reload) {
   if (!authenticator.ok()) return Fail("can't read who may log in", authenticator.status());
   auto credentials = ListenerCredentials(config.tls, auth_stats);
   if (!credentials.ok()) return Fail("can't read the certificates", credentials.status());
+  auto definitions = ReadDefinitionsFile(config.definitions);
+  if (!definitions.ok()) return Fail("can't read the definitions", definitions.status());
   if ((*authenticator)->open_to_all()) {
     Log(LogLevel::kWarning, "there are no users: whoever reaches the API may do everything",
         {{"listen", config.listen}, {"remedy", "set auth.users"}});
@@ -256,6 +281,8 @@ int Serve(const warren::config::Config& config, std::function<void()> reload) {
     for (const std::string& name : config.virtual_hosts) {
       loop.Submit(warren::core::DeclareVirtualHost{.request = {}, .name = name});
     }
+    warren::api::Import import(*std::move(definitions), loop, {});
+    Declare(import);
     (*server)->Serve(loop, **authenticator, auth_stats);
     signals.OnStop([&loop] { loop.Post(warren::runtime::StopRequested{}); });
     vitals.Serving([&loop](warren::runtime::Mail mail) { loop.Post(std::move(mail)); });

@@ -23,5 +23,6 @@ void ServeAdminBindings(Api& api);
 void ServeAdminMessages(Api& api);
 void ServeAdminConnections(Api& api);
 void ServeAdminConsumers(Api& api);
+void ServeAdminDefinitions(Api& api);
 
 }  // namespace warren::api

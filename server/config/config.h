@@ -60,6 +60,7 @@ struct Config {
   std::string listen = "127.0.0.1:7171";
   std::string http = "127.0.0.1:7172";  // "": no HTTP port
   std::vector<std::string> virtual_hosts;
+  std::string definitions;  // a file; "": none
   int64_t drain_timeout_ms = 10'000;
 
   std::string storage = "rocksdb:./data";

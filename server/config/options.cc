@@ -89,6 +89,12 @@ std::vector<Option> ServerOptions() {
        .help = "A virtual host to create at start beside \"/\"",
        .crash = "kept by the store; taking it out here doesn't delete it",
        .set = SetVirtualHost, .repeated = true},
+      {.section = "server", .key = "definitions", .flag = "definitions", .type = "FILE",
+       .standard = "", .limits = "16MiB",
+       .help = "JSON of what is to be declared at each start, before clients are let in; RabbitMQ's "
+               "export is taken, too. docs/definitions.md",
+       .crash = "what was declared is kept by the store",
+       .set = [](Config& c, std::string_view v) { return SetText(c.definitions, v); }},
       {.section = "server", .key = "drain_timeout", .flag = "drain-timeout", .type = "TIME",
        .standard = "10s", .limits = "ms, s or m; up to 60m",
        .help = "How long a stopping broker waits for consumers to settle what they have. What is "

@@ -175,6 +175,7 @@ void ServeAdmin(Api& api) {
   ServeAdminMessages(api);
   ServeAdminConnections(api);
   ServeAdminConsumers(api);
+  ServeAdminDefinitions(api);
 }
 
 }  // namespace warren::api

@@ -1,6 +1,9 @@
 #include "server/api/definitions/import.h"
 
-#include <type_traits>
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+
+#include <set>
 #include <utility>
 #include <variant>
 
@@ -19,11 +22,30 @@ std::string_view Text(const absl::Status& status) {
   return {status.message().data(), status.message().size()};
 }
 
-}  // namespace
-
-std::string BindingName(const core::BindingSpec& binding) {
-  return absl::StrCat(binding.source, " -> ", binding.destination, " (", binding.key, ")");
+// The same for what is the same.
+std::string Bytes(const google::protobuf::Message& message) {
+  std::string bytes;
+  google::protobuf::io::StringOutputStream stream(&bytes);
+  google::protobuf::io::CodedOutputStream coded(&stream);
+  coded.SetSerializationDeterministic(true);  // maps in order
+  message.SerializeToCodedStream(&coded);
+  coded.Trim();
+  return bytes;
 }
+
+// Of two parts, neither of which can run into the other.
+std::string Bytes(const std::string& host, const std::string& rest) {
+  return absl::StrCat(host.size(), ":", host, rest);
+}
+
+// `source -> destination (key)`.
+std::string NameOf(const v1::Binding& binding) {
+  return absl::StrCat(binding.source(), " -> ",
+                      binding.has_queue() ? binding.queue() : binding.exchange(), " (",
+                      binding.routing_key(), ")");
+}
+
+}  // namespace
 
 Import::Import(Document document, runtime::Loop& loop, ImportOptions options)
     : loop_(loop), options_(std::move(options)), document_(std::move(document)) {
@@ -40,28 +62,44 @@ Import::~Import() {
 
 bool Import::GoOn() {
   for (int left = kObjectsPerPart; left > 0; --left) {
-    if (!One()) return true;
+    if (!One()) return !options_.tell_extra || Extra();
   }
   return false;
 }
 
-bool Import::One() {
-  const v1::Definitions& all = document_.definitions;
-  // The next of this list, if it has one more.
-  const auto next = [this](const auto& list, int number, auto look) {
-    if (list_ != number) return false;
-    if (index_ == list.size()) {
-      ++list_;
-      index_ = 0;
-      return false;
+bool Import::Extra() {
+  if (!export_.GoOn(loop_.broker())) return false;
+  const v1::Definitions here = export_.TakeDefinitions();
+  const v1::Definitions& wanted = document_.definitions;
+  // `key` tells one from another, `name` is for people.
+  const auto tell = [this](const char* kind, const auto& all, const auto& asked, auto key,
+                           auto name) {
+    std::set<std::string> known;
+    for (const auto& one : asked) known.insert(key(one));
+    for (const auto& one : all) {
+      if (!known.contains(key(one))) Tell(name(one, kind), v1::DEFINITION_CHANGE_EXTRA);
     }
-    look(list[index_++]);
-    return true;
   };
-  return next(all.virtual_hosts(), 0, [this](const auto& name) { VirtualHost(name); }) ||
-         next(all.exchanges(), 1, [this](const auto& wanted) { Exchange(wanted); }) ||
-         next(all.queues(), 2, [this](const auto& wanted) { Queue(wanted); }) ||
-         next(all.bindings(), 3, [this](const auto& wanted) { Binding(wanted); });
+  const auto key = [](const auto& one) { return Bytes(one.virtual_host(), one.name()); };
+  const auto name = [](const auto& one, const char* kind) {
+    return Name{kind, one.virtual_host(), one.name()};
+  };
+  v1::Definitions hosts;
+  *hosts.mutable_virtual_hosts() = wanted.virtual_hosts();
+  hosts.mutable_virtual_hosts()->Add(std::string(1, '/'));  // always there, named or not
+  tell(
+      "virtual_host", here.virtual_hosts(), hosts.virtual_hosts(),
+      [](const std::string& host) { return host; },
+      [](const std::string& host, const char* kind) { return Name{kind, host, host}; });
+  tell("exchange", here.exchanges(), wanted.exchanges(), key, name);
+  tell("queue", here.queues(), wanted.queues(), key, name);
+  tell(
+      "binding", here.bindings(), wanted.bindings(),
+      [](const v1::BindRequest& one) { return Bytes(one.virtual_host(), Bytes(one.binding())); },
+      [](const v1::BindRequest& one, const char* kind) {
+        return Name{kind, one.virtual_host(), NameOf(one.binding())};
+      });
+  return true;
 }
 
 void Import::VirtualHost(const std::string& name) {
@@ -122,10 +160,7 @@ void Import::Queue(const v1::DeclareQueueRequest& wanted) {
 
 void Import::Binding(const v1::BindRequest& wanted) {
   v1::Binding proto = wanted.binding();
-  const std::string as_written = absl::StrCat(proto.source(), " -> ",
-                                              proto.has_queue() ? proto.queue() : proto.exchange(),
-                                              " (", proto.routing_key(), ")");
-  const Name object{"binding", wanted.virtual_host(), as_written};
+  const Name object{"binding", wanted.virtual_host(), NameOf(proto)};
   auto binding = TakeBinding(proto);
   if (!binding.ok()) {
     Tell(object, v1::DEFINITION_CHANGE_FAILED, Text(binding.status()));
@@ -137,6 +172,33 @@ void Import::Binding(const v1::BindRequest& wanted) {
                      .virtual_host = wanted.virtual_host(),
                      .binding = *std::move(binding)});
   }
+}
+
+std::vector<std::pair<runtime::LogLevel, std::string>> Import::Troubles() const {
+  std::vector<std::pair<runtime::LogLevel, std::string>> troubles;
+  for (const v1::DefinitionResult& result : response_.results()) {
+    const char* what = nullptr;
+    auto level = runtime::LogLevel::kWarning;
+    switch (result.change()) {
+      case v1::DEFINITION_CHANGE_CONFLICT:
+        what = "is there with other options";
+        break;
+      case v1::DEFINITION_CHANGE_FAILED:
+        what = "is refused";
+        level = runtime::LogLevel::kError;
+        break;
+      case v1::DEFINITION_CHANGE_NOT_APPLICABLE:
+        what = "has no counterpart";
+        level = runtime::LogLevel::kInfo;
+        break;
+      default:
+        continue;
+    }
+    troubles.emplace_back(level, absl::StrCat(result.kind(), " \"", result.name(), "\" in \"",
+                                              result.virtual_host(), "\" ", what, ": ",
+                                              result.detail()));
+  }
+  return troubles;
 }
 
 v1::DefinitionResult& Import::Tell(const Name& object, v1::DefinitionChange change,

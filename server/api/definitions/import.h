@@ -12,16 +12,21 @@
 #include <deque>
 #include <functional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "server/api/definitions/document.h"
+#include "server/api/definitions/export.h"
 #include "server/core/command.h"
+#include "server/runtime/log.h"
 #include "server/runtime/loop.h"
 #include "server/runtime/sinks.h"
 
 namespace warren::api {
 
 struct ImportOptions {
-  bool dry_run = false;  // only tell
+  bool dry_run = false;     // only tell
+  bool tell_extra = false;  // also tell what is in the broker alone
   // Called on each answer. Null: nobody waits.
   std::function<void()> on_answer = nullptr;
 };
@@ -37,6 +42,9 @@ class Import {
   bool GoOn();
   // Whether all has been answered. REQUIRES: GoOn said that it was all.
   bool answered() const { return outstanding_ == 0; }
+
+  // What an operator should hear of it so far, a line each: conflicts, failures, what doesn't apply.
+  std::vector<std::pair<runtime::LogLevel, std::string>> Troubles() const;
 
   // What became of it. REQUIRES: answered().
   v1::ImportDefinitionsResponse TakeResponse() { return std::move(response_); }
@@ -70,6 +78,9 @@ class Import {
   void Queue(const v1::DeclareQueueRequest& wanted);
   void Binding(const v1::BindRequest& wanted);
 
+  // Goes on with telling what is in the broker alone; whether that was all.
+  bool Extra();
+
   void Unchanged() { response_.set_unchanged(response_.unchanged() + 1); }
   v1::DefinitionResult& Tell(const Name& object, v1::DefinitionChange change,
                              std::string_view detail = "");
@@ -83,11 +94,9 @@ class Import {
   v1::ImportDefinitionsResponse response_;
   int list_ = 0;   // of the document's lists, in the order in which they depend on one another
   int index_ = 0;  // in that list
+  Export export_{""};  // to tell what is in the broker alone
   std::deque<Answer> answers_;  // they stay where they are
   size_t outstanding_ = 0;
 };
-
-// `source -> destination (key)`, as results and messages name a binding.
-std::string BindingName(const core::BindingSpec& binding);
 
 }  // namespace warren::api

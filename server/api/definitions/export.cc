@@ -1,0 +1,100 @@
+#include "server/api/definitions/export.h"
+
+#include <algorithm>
+#include <string_view>
+#include <tuple>
+
+#include "server/api/convert/topology.h"
+
+namespace warren::api {
+namespace {
+
+bool IsPredeclared(std::string_view exchange) { return exchange.substr(0, 4) == "amq."; }
+
+template <typename List>
+void SortByHostAndName(List& list) {
+  std::sort(list.begin(), list.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.virtual_host(), a.name()) < std::tie(b.virtual_host(), b.name());
+  });
+}
+
+std::tuple<std::string, std::string, std::string, std::string> Place(const v1::BindRequest& bind) {
+  const v1::Binding& b = bind.binding();
+  return {bind.virtual_host(), b.source(), b.has_queue() ? "q" + b.queue() : "x" + b.exchange(),
+          b.routing_key()};
+}
+
+}  // namespace
+
+bool Export::GoOn(const core::Broker& broker) {
+  if (kind_ != Kind::kDone) Part(broker);
+  return kind_ == Kind::kDone;
+}
+
+void Export::Part(const core::Broker& broker) {
+  const core::PartLimits limits;
+  const auto wants = [this](const std::string& host) { return Wants(host); };
+  const auto wants_in = [this](const std::string& host, const std::string&) { return Wants(host); };
+  switch (kind_) {
+    case Kind::kVirtualHosts: {
+      auto part = broker.WalkVirtualHosts(after_host_, limits, wants);
+      for (const auto& host : part.items) definitions_.add_virtual_hosts(host.name);
+      after_host_ = part.last;
+      return Next(part.done, Kind::kExchanges);
+    }
+    case Kind::kExchanges: {
+      auto part = broker.WalkExchanges(after_exchange_, limits, wants_in);
+      for (const core::ExchangeView& exchange : part.items) {
+        if (IsPredeclared(exchange.name)) continue;
+        v1::DeclareExchangeRequest& declare = *definitions_.add_exchanges();
+        declare.set_virtual_host(exchange.virtual_host);
+        declare.set_name(exchange.name);
+        SetExchangeOptions(exchange.options, declare.mutable_options());
+      }
+      after_exchange_ = part.last;
+      return Next(part.done, Kind::kQueues);
+    }
+    case Kind::kQueues: {
+      auto part = broker.WalkQueues(after_queue_, limits, wants_in);
+      for (const core::QueueDetails& queue : part.items) {
+        if (queue.options.exclusive) continue;
+        v1::DeclareQueueRequest& declare = *definitions_.add_queues();
+        declare.set_virtual_host(queue.figures.virtual_host);
+        declare.set_name(queue.figures.name);
+        SetQueueOptions(queue.options, declare.mutable_options());
+      }
+      after_queue_ = part.last;
+      return Next(part.done, Kind::kBindings);
+    }
+    case Kind::kBindings: {
+      auto part = broker.WalkBindings(
+          after_binding_, limits,
+          [this](const std::string& host, const auto&...) { return Wants(host); });
+      for (const core::BindingView& binding : part.items) {
+        const bool to_queue = binding.binding.destination_kind == core::DestinationKind::kQueue;
+        const storage::QueueOptions* queue =
+            to_queue ? broker.QueueOptionsOf(binding.virtual_host, binding.binding.destination)
+                     : nullptr;
+        if (queue != nullptr && queue->exclusive) continue;
+        v1::BindRequest& bind = *definitions_.add_bindings();
+        bind.set_virtual_host(binding.virtual_host);
+        SetBinding(binding.binding, bind.mutable_binding());
+      }
+      after_binding_ = part.last;
+      return Next(part.done, Kind::kDone);
+    }
+    case Kind::kDone:
+      return;
+  }
+}
+
+v1::Definitions Export::TakeDefinitions() {
+  SortByHostAndName(*definitions_.mutable_exchanges());
+  SortByHostAndName(*definitions_.mutable_queues());
+  std::stable_sort(
+      definitions_.mutable_bindings()->begin(), definitions_.mutable_bindings()->end(),
+      [](const auto& a, const auto& b) { return Place(a) < Place(b); });
+  return std::move(definitions_);
+}
+
+}  // namespace warren::api
