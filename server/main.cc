@@ -51,6 +51,7 @@ using warren::runtime::Log;
 using warren::runtime::LogLevel;
 
 constexpr int kFailed = 1;
+constexpr int kUsageError = 2;
 
 // Why the broker can't start or go on: its last word.
 int Fail(const char* what, const absl::Status& status) {
@@ -176,7 +177,6 @@ void Declare(warren::api::Import& import) {
 
 // Checks the files that the configuration names.
 int Validate(const warren::config::Config& config) {
-  constexpr int kUsageError = 2;
   auth::Stats stats;
   for (const absl::Status& status :
        {auth::Authenticator::Open(LoginOptions(config.auth), stats).status(),
@@ -213,10 +213,6 @@ int Serve(const warren::config::Config& config, std::function<void()> reload) {
   if (!credentials.ok()) return Fail("can't read the certificates", credentials.status());
   auto definitions = ReadDefinitionsFile(config.definitions);
   if (!definitions.ok()) return Fail("can't read the definitions", definitions.status());
-  if ((*authenticator)->open_to_all()) {
-    Log(LogLevel::kWarning, "there are no users: whoever reaches the API may do everything",
-        {{"listen", config.listen}, {"remedy", "set auth.users"}});
-  }
   warren::runtime::StallReporter stalls;
   warren::runtime::Stats stats;
   warren::runtime::Vitals vitals;
@@ -258,6 +254,16 @@ int Serve(const warren::config::Config& config, std::function<void()> reload) {
   if (absl::IsCancelled(recovered)) return 0;
   if (!recovered.ok()) return Fail("can't recover from the store", recovered);
 
+  (*authenticator)->Restore(broker.users());
+  if ((*authenticator)->open_to_all()) {
+    if (warren::config::MustHaveUsers(config)) {
+      std::cerr << "warren: " << warren::config::NoUsersMistake(config) << "\n";
+      return kUsageError;
+    }
+    Log(LogLevel::kWarning, "there are no users: whoever reaches the API may do everything",
+        {{"listen", config.listen}, {"remedy", "set auth.users, or make users by the API"}});
+  }
+
   auto server = warren::api::Server::Listen(
       {.address = config.listen,
        .credentials = *std::move(credentials),
@@ -281,6 +287,7 @@ int Serve(const warren::config::Config& config, std::function<void()> reload) {
     for (const std::string& name : config.virtual_hosts) {
       loop.Submit(warren::core::DeclareVirtualHost{.request = {}, .name = name});
     }
+    loop.registry().SetUsers(authenticator->get());
     warren::api::Import import(*std::move(definitions), loop, {});
     Declare(import);
     (*server)->Serve(loop, **authenticator, auth_stats);

@@ -44,8 +44,8 @@ class Journal {
   virtual ~Journal() = default;
 
   // Yields the live state, in this order: IdsReserved; VirtualHostDeclared; ExchangeDeclared;
-  // QueueDeclared; BindingAdded; QueueServing; ProducerAdvanced; MessageIdSeen; MessagePublished
-  // (ids ascending within each kind that has one).
+  // QueueDeclared; BindingAdded; QueueServing; ProducerAdvanced; MessageIdSeen; UserPut;
+  // MessagePublished (ids ascending within each kind that has one).
   // REQUIRES: called before the first Append, at most once.
   // DATA_LOSS if the store is damaged; the message names the store, the place and the remedy.
   virtual absl::Status Recover(const RecordSink& sink) = 0;

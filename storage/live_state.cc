@@ -37,7 +37,11 @@ void LiveState::Apply(const Batch& batch) {
 
 void LiveState::On(const IdsReserved& record) { ids_ = record; }
 
-void LiveState::On(const VirtualHostDeclared& record) { virtual_hosts_.insert(record.name); }
+void LiveState::On(const VirtualHostDeclared& record) { virtual_hosts_[record.name] = record; }
+
+void LiveState::On(const VirtualHostDeleted& record) {
+  virtual_hosts_.erase(record.name);
+}
 
 void LiveState::On(const ExchangeDeclared& record) { exchanges_[record.id] = record; }
 
@@ -93,14 +97,16 @@ void LiveState::On(const MessageIdForgotten& record) {
   if (window->second.empty()) seen_.erase(window);
 }
 
+void LiveState::On(const UserPut& record) { users_[record.user.name] = record; }
+
+void LiveState::On(const UserDeleted& record) { users_.erase(record.name); }
+
 absl::Status LiveState::Emit(const RecordSink& sink) const {
   if (ids_) {
     if (absl::Status status = sink(*ids_); !status.ok()) return status;
   }
-  for (const std::string& name : virtual_hosts_) {
-    if (absl::Status status = sink(VirtualHostDeclared{name}); !status.ok()) return status;
-  }
-  absl::Status status = EmitAll(exchanges_, sink);
+  absl::Status status = EmitAll(virtual_hosts_, sink);
+  if (status.ok()) status = EmitAll(exchanges_, sink);
   if (status.ok()) status = EmitAll(queues_, sink);
   if (status.ok()) status = EmitAll(bindings_, sink);
   if (status.ok()) status = EmitAll(serving_, sink);
@@ -108,6 +114,7 @@ absl::Status LiveState::Emit(const RecordSink& sink) const {
   for (auto window = seen_.begin(); status.ok() && window != seen_.end(); ++window) {
     status = EmitAll(window->second, sink);
   }
+  if (status.ok()) status = EmitAll(users_, sink);
   if (status.ok()) status = EmitAll(messages_, sink);
   return status;
 }

@@ -14,7 +14,6 @@
 
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -44,6 +43,7 @@ class LiveState {
 
   void On(const IdsReserved& record);
   void On(const VirtualHostDeclared& record);
+  void On(const VirtualHostDeleted& record);
   void On(const ExchangeDeclared& record);
   void On(const ExchangeDeleted& record);
   void On(const QueueDeclared& record);
@@ -58,15 +58,18 @@ class LiveState {
   void On(const ProducerForgotten& record);
   void On(const MessageIdSeen& record);
   void On(const MessageIdForgotten& record);
+  void On(const UserPut& record);
+  void On(const UserDeleted& record);
 
   std::optional<IdsReserved> ids_;
-  std::set<std::string> virtual_hosts_;
+  std::map<std::string, VirtualHostDeclared> virtual_hosts_;
   std::map<ExchangeId, ExchangeDeclared> exchanges_;
   std::map<QueueId, QueueDeclared> queues_;
   std::map<BindingId, BindingAdded> bindings_;
   std::map<QueueId, QueueServing> serving_;
   std::map<std::pair<std::string, std::string>, ProducerAdvanced> producers_;
   std::map<WindowOwner, std::map<std::string, MessageIdSeen>> seen_;
+  std::map<std::string, UserPut> users_;
   std::map<MessageId, MessagePublished> messages_;
 };
 

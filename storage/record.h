@@ -13,6 +13,7 @@
 #include "storage/ids.h"
 #include "storage/message.h"
 #include "storage/options.h"
+#include "storage/user.h"
 
 namespace warren::storage {
 
@@ -22,8 +23,14 @@ struct IdsReserved {
   uint64_t below = 0;
 };
 
-// Live.
+// Live. One that is being deleted is gone for everybody; what is left in it follows.
 struct VirtualHostDeclared {
+  std::string name;
+  bool deleting = false;
+};
+
+// All in it has been removed by records of their own.
+struct VirtualHostDeleted {
   std::string name;
 };
 
@@ -142,11 +149,20 @@ struct MessageIdForgotten {
   std::string message_id;
 };
 
+// Live. Instead of the one of that name.
+struct UserPut {
+  User user;
+};
+
+struct UserDeleted {
+  std::string name;
+};
+
 using Record =
     std::variant<IdsReserved, VirtualHostDeclared, ExchangeDeclared, ExchangeDeleted, QueueDeclared,
                  QueueDeleted, BindingAdded, BindingRemoved, QueueServing, MessagePublished,
                  EntryRemoved, EntryUpdated, ProducerAdvanced, ProducerForgotten, MessageIdSeen,
-                 MessageIdForgotten>;
+                 MessageIdForgotten, VirtualHostDeleted, UserPut, UserDeleted>;
 
 // What becomes durable together. The records of one step of the core are never split over two.
 struct Batch {

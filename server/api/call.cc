@@ -48,7 +48,8 @@ void Call::Answered(absl::StatusCode code) {
 runtime::Task Call::Arrived() {
   BeginSession();
   if (api_.authenticator.open_to_all()) {
-    SetAccess(api_.authenticator.Known({}));
+    const uint64_t generation = api_.authenticator.generation();
+    SetAccess(api_.authenticator.Known({}), generation);
   } else {
     co_await LogIn();
   }
@@ -56,9 +57,10 @@ runtime::Task Call::Arrived() {
 
 runtime::Task Call::LogIn() {
   auth::Credentials credentials = ShownCredentials();
+  const uint64_t generation = api_.authenticator.generation();
   auth::AccessPtr known = api_.authenticator.Known(credentials);
   if (known != nullptr) {
-    SetAccess(std::move(known));
+    SetAccess(std::move(known), generation);
     co_return;
   }
   // The alarm brings the answer back from the authenticator's thread.
@@ -72,7 +74,7 @@ runtime::Task Call::LogIn() {
                                  alarm.Set(&api_.queue, std::chrono::system_clock::time_point{}, tag);
                               });
   });
-  SetAccess(std::move(answer));
+  SetAccess(std::move(answer), generation);
 }
 
 auth::Credentials Call::ShownCredentials() const {
@@ -104,8 +106,8 @@ auth::Credentials Call::ShownCredentials() const {
   return credentials;
 }
 
-void Call::SetAccess(absl::StatusOr<auth::AccessPtr> access) {
-  access_generation_ = api_.authenticator.generation();
+void Call::SetAccess(absl::StatusOr<auth::AccessPtr> access, uint64_t generation) {
+  access_generation_ = generation;
   if (access.ok()) {
     access_ = *std::move(access);
   } else {
@@ -114,12 +116,13 @@ void Call::SetAccess(absl::StatusOr<auth::AccessPtr> access) {
 }
 
 void Call::OnTick() {
-  if (access_ == nullptr || access_->everything() || !denied_.ok()) return;
-  if (access_generation_ == api_.authenticator.generation() &&
+  if (access_ == nullptr || !denied_.ok()) return;
+  const uint64_t generation = api_.authenticator.generation();
+  if (access_generation_ == generation &&
       runtime::NowMs() < access_->expires_at_ms()) {
     return;
   }
-  SetAccess(api_.authenticator.Renew(access_));
+  SetAccess(api_.authenticator.Renew(access_), generation);
   if (!denied_.ok()) {
     runtime::Log(runtime::LogCategory::kAuth, runtime::LogLevel::kWarning, "login ended",
                  {{"connection", context_.peer()}, {"user", access_->user_name()}});

@@ -118,7 +118,8 @@ class Call : public runtime::Session {
 
   runtime::Task LogIn();
   auth::Credentials ShownCredentials() const;
-  void SetAccess(absl::StatusOr<auth::AccessPtr> access);
+  // `generation` is of before the access was asked for.
+  void SetAccess(absl::StatusOr<auth::AccessPtr> access, uint64_t generation);
 
   Api& api_;
   grpc::ServerContext context_;

@@ -24,5 +24,6 @@ void ServeAdminMessages(Api& api);
 void ServeAdminConnections(Api& api);
 void ServeAdminConsumers(Api& api);
 void ServeAdminDefinitions(Api& api);
+void ServeAdminUsers(Api& api);
 
 }  // namespace warren::api

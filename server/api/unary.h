@@ -10,19 +10,35 @@
 // and, if some of its requests are the way out of what holds publishers,
 //   static bool FinishesWork(const Request&);  // settles what was delivered: not refused while
 //                                              // the broker drains, held for the journal alone
+// For operators' calls:
+//   static constexpr auth::Tag kTag;           // asked for before anything else is looked at
+//   static std::string* Password(Request&);    // to be hashed; null: there is none
+//   static absl::Status SetHash(Request&, std::string hash);  // instead of it
+//   static Audit ToAudit(const Request&);      // what goes into the log, with who did it
 #pragma once
 
+#include <grpcpp/alarm.h>
 #include <grpcpp/support/async_unary_call.h>
 
+#include <chrono>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
 
 #include "server/api/call.h"
 #include "server/api/convert/error.h"
+#include "server/runtime/log.h"
 
 namespace warren::api {
+
+// A line of the log about what an operator changed.
+struct Audit {
+  std::string_view what;
+  std::string object;
+  std::string virtual_host;
+};
 
 template <typename Rpc>
 class UnaryCall final : public Call, public runtime::CallSink {
@@ -38,6 +54,7 @@ class UnaryCall final : public Call, public runtime::CallSink {
     Serve(api, rpc).Detach();
     co_await call.Arrived();
     call.Read();
+    co_await call.HashPassword();
     while (call.MustWait()) co_await call.wake_.Wait();
     call.Submit();
     while (call.AwaitsReply()) co_await call.wake_.Wait();
@@ -56,6 +73,29 @@ class UnaryCall final : public Call, public runtime::CallSink {
     status_ = denied();
     if (status_.ok()) status_ = Parse(request_, message_.emplace());
     request_.Clear();
+    if constexpr (requires { Rpc::kTag; }) {
+      if (!status_.ok()) return;
+      status_ = access()->MustHave(Rpc::kTag);
+      if (!status_.ok()) NoteRefusal(status_, true);
+    }
+  }
+
+  runtime::Task HashPassword() {
+    if constexpr (requires { Rpc::Password(*message_); }) {
+      std::string* const password = status_.ok() ? Rpc::Password(*message_) : nullptr;
+      if (password == nullptr) co_return;
+      // The alarm brings the hash back from the authenticator's thread.
+      grpc::Alarm alarm;
+      std::string hash;
+      co_await runtime::Operation([&](void* tag) {
+        api().authenticator.Hash(std::move(*password), [&, tag](std::string made) {
+          hash = std::move(made);
+          alarm.Set(&api().queue, std::chrono::system_clock::time_point{}, tag);
+        });
+      });
+      status_ = denied().ok() ? Rpc::SetHash(*message_, std::move(hash)) : denied();
+    }
+    co_return;
   }
 
   bool FinishesWork() const {
@@ -79,6 +119,7 @@ class UnaryCall final : public Call, public runtime::CallSink {
     if (status_.ok()) status_ = Refusal();
     if (gone() || !status_.ok()) return;
     request_id_ = loop().registry().Add(*this);
+    if constexpr (requires { Rpc::ToAudit(*message_); }) audit_ = Rpc::ToAudit(*message_);
     absl::StatusOr<core::Command> command = Rpc::ToCommand(api(), *message_, request_id_);
     message_.reset();
     status_ = command.ok() ? Permit(*command) : command.status();
@@ -102,6 +143,7 @@ class UnaryCall final : public Call, public runtime::CallSink {
 
   void Finish(void* tag) {
     if (submitted_) status_ = reply_.has_value() ? reply_->status : stopped();
+    NoteChange();
     if (!status_.ok() || !reply_.has_value()) {
       if (status_.ok()) status_ = absl::CancelledError("the client has gone");
       Answered(status_.code());
@@ -112,6 +154,16 @@ class UnaryCall final : public Call, public runtime::CallSink {
     Rpc::SetResponse(*reply_, response);
     Answered(absl::StatusCode::kOk);
     responder_.Finish(Serialize(response), grpc::Status::OK, tag);
+  }
+
+  void NoteChange() {
+    if (!audit_) return;
+    runtime::Log(runtime::LogCategory::kAuth, runtime::LogLevel::kInfo, audit_->what,
+                 {{"name", audit_->object},
+                  {"virtual_host", audit_->virtual_host},
+                  {"by", access()->user_name()},
+                  {"connection", context().peer()},
+                  {"result", absl::StatusCodeToString(status_.code())}});
   }
 
   void OnReplied(core::Replied reply) override {
@@ -128,6 +180,7 @@ class UnaryCall final : public Call, public runtime::CallSink {
   core::RequestId request_id_;
   bool submitted_ = false;
   std::optional<core::Replied> reply_;
+  std::optional<Audit> audit_;  // once it is a command
   absl::Status status_;
 };
 

@@ -46,7 +46,7 @@ const Permissions* Access::In(std::string_view virtual_host) const {
 absl::Status Access::MayEnter(std::string_view virtual_host) const {
   if (everything() || In(virtual_host) != nullptr) return absl::OkStatus();
   return Refuse(Permission::kVirtualHost, {"virtual_host", virtual_host, virtual_host},
-                "give it the virtual host in auth.users");
+                "give it the virtual host " + std::string(Where()));
 }
 
 absl::Status Access::May(Permission permission, const Subject& object) const {
@@ -61,7 +61,7 @@ absl::Status Access::May(Permission permission, const Subject& object) const {
   const std::string remedy(absl::StrCat(
       "its pattern \"", pattern.text(), "\" doesn't match",
       is_default ? " amq.default, as the default exchange is called here" : "",
-      "; change it in auth.users"));
+      "; change it ", Absl(Where())));
   return Refuse(permission, object, remedy);
 }
 
@@ -75,7 +75,7 @@ bool Access::Has(Tag tag) const {
 absl::Status Access::MustHave(Tag tag) const {
   if (Has(tag)) return absl::OkStatus();
   const std::string_view name = TagName(tag);
-  return Refuse(Permission::kTag, {"tag", name, ""}, "give it the tag in auth.users");
+  return Refuse(Permission::kTag, {"tag", name, ""}, "give it the tag " + std::string(Where()));
 }
 
 bool Access::Sees(std::string_view virtual_host) const {

@@ -73,6 +73,8 @@ class Access {
   absl::Status MayAsOperator(Permission permission, const Subject& object) const;
 
  private:
+  // What is to be changed for the user to be permitted more.
+  std::string_view Where() const { return user_->configured ? "in auth.users" : "by AdminService"; }
   absl::Status Refuse(Permission permission, const Subject& object, std::string_view remedy) const;
 
   std::shared_ptr<const Directory> directory_;

@@ -67,8 +67,9 @@ absl::StatusOr<std::unique_ptr<Authenticator>> Authenticator::Open(Authenticator
                                                                    Stats& stats) {
   if (!InitialisePasswords()) return absl::UnavailableError("this machine gives no random numbers");
   std::unique_ptr<Authenticator> made(new Authenticator(std::move(options), stats));
-  if (made->open_to_all()) return made;
-  if (absl::Status status = made->LoadUsers(); !status.ok()) return status;
+  if (!made->options_.users_file.empty()) {
+    if (absl::Status status = made->LoadUsers(); !status.ok()) return status;
+  }
   if (absl::Status status = made->LoadKeys(); !status.ok()) return status;
   made->thread_ = std::thread([&authenticator = *made] { authenticator.Run(); });
   return made;
@@ -78,7 +79,9 @@ Authenticator::Authenticator(AuthenticatorOptions options, Stats& stats)
     : options_(std::move(options)),
       stats_(stats),
       cache_key_(RandomKey()),
-      throttle_(options_.throttle) {}
+      open_to_all_(options_.users_file.empty()),
+      throttle_(options_.throttle),
+      directory_(Directory::Join(nullptr, {})) {}
 
 Authenticator::~Authenticator() {
   {
@@ -95,11 +98,60 @@ absl::Status Authenticator::LoadUsers() {
   if (!text.ok()) return text.status();
   auto directory = ParseUsers(*text, options_.users_file);
   if (!directory.ok()) return directory.status();
+  {
+    const MutexLock lock(mutex_);
+    configured_ = *std::move(directory);
+  }
+  Publish();
+  return absl::OkStatus();
+}
+
+void Authenticator::Publish() {
+  const std::shared_ptr<const Directory> file = configured();
+  std::shared_ptr<const Directory> both = Directory::Join(file.get(), stored_);
   const MutexLock lock(mutex_);
-  directory_ = *std::move(directory);
+  directory_ = std::move(both);
   known_.clear();
   ++generation_;
-  return absl::OkStatus();
+}
+
+void Authenticator::Restore(const std::map<std::string, storage::User>& users) {
+  for (const auto& [name, user] : users) {
+    OnUserChanged({.name = name, .user = user});
+  }
+}
+
+void Authenticator::OnUserChanged(core::UserChanged changed) {
+  {
+    const MutexLock lock(mutex_);
+    if (changed.user) open_to_all_ = false;
+    changes_.push_back(std::move(changed));
+    known_.clear();
+    ++generation_;
+  }
+  changed_.NotifyAll();
+}
+
+void Authenticator::TakeChanges() {
+  std::vector<core::UserChanged> changes;
+  {
+    const MutexLock lock(mutex_);
+    changes.swap(changes_);
+  }
+  if (changes.empty()) return;
+  for (const core::UserChanged& change : changes) {
+    if (change.user) {
+      stored_[change.name] = std::make_shared<const User>(FromStored(*change.user));
+    } else {
+      stored_.erase(change.name);
+    }
+  }
+  Publish();
+}
+
+std::shared_ptr<const Directory> Authenticator::configured() {
+  const MutexLock lock(mutex_);
+  return configured_;
 }
 
 absl::Status Authenticator::LoadKeys() {
@@ -187,7 +239,7 @@ void Authenticator::Verify(Credentials credentials, Done done) {
     } else if (!throttle_.Admit(credentials.address, NowMs())) {
       refusal = Throttled("too many logins from this address have failed");
     } else {
-      jobs_.push_back({std::move(credentials), std::move(done)});
+      jobs_.push_back(LoginJob{std::move(credentials), std::move(done)});
     }
   }
   if (refusal.ok()) {
@@ -204,13 +256,21 @@ void Authenticator::Verify(Credentials credentials, Done done) {
   done(refusal);
 }
 
+void Authenticator::Hash(std::string password, Hashed done) {
+  {
+    const MutexLock lock(mutex_);
+    jobs_.push_back(HashJob{std::move(password), std::move(done)});
+  }
+  changed_.NotifyAll();
+}
+
 void Authenticator::Run() {
   while (true) {
     std::optional<Job> job;
     {
       MutexLock lock(mutex_);
       changed_.WaitFor(mutex_, kLookAtFilesEvery, [this]() WARREN_REQUIRES(mutex_) {
-        return ending_ || !jobs_.empty();
+        return ending_ || !jobs_.empty() || !changes_.empty();
       });
       if (!jobs_.empty()) {
         job = std::move(jobs_.front());
@@ -220,7 +280,13 @@ void Authenticator::Run() {
       }
     }
     ReloadIfChanged();
-    if (job) job->done(Judge(job->credentials));
+    TakeChanges();
+    if (!job) continue;
+    if (const auto* login = std::get_if<LoginJob>(&*job)) {
+      login->done(Judge(login->credentials));
+    } else if (const auto* hash = std::get_if<HashJob>(&*job)) {
+      hash->done(HashPassword(hash->password));
+    }
   }
 }
 
@@ -303,7 +369,10 @@ absl::StatusOr<AccessPtr> Authenticator::CheckToken(
 }
 
 absl::StatusOr<AccessPtr> Authenticator::Renew(const AccessPtr& access) {
-  if (access->everything()) return access;
+  if (access->everything()) {
+    if (open_to_all()) return access;
+    return Unauthenticated("LOGIN_ENDED", "there are users now; log in");
+  }
   const std::shared_ptr<const Directory> users = directory();
   const User* user = users->Find(access->user_name());
   if (access->expires_at_ms() <= NowMs() || user == nullptr ||

@@ -76,6 +76,21 @@ struct Table {
   absl::Status operator()(const core::DeclareVirtualHost&) const {
     return access.MustHave(Tag::kAdministrator);
   }
+  absl::Status operator()(const core::DeleteVirtualHost&) const {
+    return access.MustHave(Tag::kAdministrator);
+  }
+  absl::Status operator()(const core::PutUser&) const {
+    return access.MustHave(Tag::kAdministrator);
+  }
+  absl::Status operator()(const core::DeleteUser&) const {
+    return access.MustHave(Tag::kAdministrator);
+  }
+  absl::Status operator()(const core::SetPermissions&) const {
+    return access.MustHave(Tag::kAdministrator);
+  }
+  absl::Status operator()(const core::ClearPermissions&) const {
+    return access.MustHave(Tag::kAdministrator);
+  }
   absl::Status operator()(const core::DeclareExchange& c) const {
     Needs needs(access, c.virtual_host);
     if (!c.options) return needs.status();

@@ -1,4 +1,5 @@
-// Who may log in, how, and what for. A users file fills it; anything else may, too.
+// Who may log in, how, and what for: the users of the users file, and those that the API made, which
+// are in the store.
 //
 // Immutable once made; thread-safe.
 #pragma once
@@ -12,6 +13,7 @@
 
 #include "absl/status/statusor.h"
 #include "server/auth/pattern.h"
+#include "storage/user.h"
 
 namespace warren::auth {
 
@@ -31,22 +33,36 @@ struct User {
   // As in RabbitMQ: administrator, monitoring, …; see Tag in access.h.
   std::vector<std::string> tags;
   std::map<std::string, Permissions, std::less<>> virtual_hosts;
+  bool configured = true;  // by the users file, which alone changes them then
 };
+
+// INVALID_ARGUMENT for a name, a hash or a certificate that is none.
+absl::Status CheckUser(const User& user);
+
+// An expression that isn't one any more permits nothing.
+User FromStored(const storage::User& stored);
+
+using UserPtr = std::shared_ptr<const User>;
 
 class Directory {
  public:
   // INVALID_ARGUMENT if a name, or a certificate's name, is there twice, or a hash is none.
   static absl::StatusOr<std::shared_ptr<const Directory>> Make(std::vector<User> users);
 
+  // Those of `configured` (null: none), and those of `stored` whose names it doesn't have. A
+  // certificate's name that two of them have is the first one's; by the file, then by name.
+  static std::shared_ptr<const Directory> Join(const Directory* configured,
+                                               const std::map<std::string, UserPtr>& stored);
+
   const User* Find(std::string_view name) const;
   // The user that the first of these names belongs to that belongs to anybody.
   const User* FindByCertificate(const std::vector<std::string>& names) const;
-  size_t size() const { return users_.size(); }
+  const std::map<std::string, UserPtr, std::less<>>& users() const { return users_; }
 
  private:
   Directory() = default;
 
-  std::map<std::string, User, std::less<>> users_;
+  std::map<std::string, UserPtr, std::less<>> users_;
   std::map<std::string, const User*, std::less<>> by_certificate_;
 };
 

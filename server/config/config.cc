@@ -231,10 +231,9 @@ void CheckTogether(const Config& config, std::vector<std::string>& mistakes) {
     mistakes.emplace_back("auth.token_keys needs auth.users, which says what a token's user may do");
   }
   if (IsLoopback(config.listen) || config.auth.insecure) return;
-  if (config.auth.users.empty()) {
-    mistakes.push_back("server.listen is " + config.listen +
-                       ", which others reach, and there are no users: set auth.users, or listen on "
-                       "127.0.0.1, or say --insecure");
+  // Another store may have users in it; whether it has is known once it has been read.
+  if (config.auth.users.empty() && config.storage.starts_with("memory:")) {
+    mistakes.push_back(NoUsersMistake(config));
   }
   if (config.tls.certificate.empty()) {
     mistakes.push_back("server.listen is " + config.listen +
@@ -274,6 +273,16 @@ std::variant<Config, std::vector<std::string>> Load(const CommandLine& command_l
 }
 
 }  // namespace
+
+bool MustHaveUsers(const Config& config) {
+  return !IsLoopback(config.listen) && !config.auth.insecure;
+}
+
+std::string NoUsersMistake(const Config& config) {
+  return "server.listen is " + config.listen +
+         ", which others reach, and there are no users: set auth.users, or listen on 127.0.0.1, or "
+         "say --insecure";
+}
 
 std::variant<Config, int> ParseConfig(int argc, const char* const* argv) {
   CommandLine command_line;

@@ -79,6 +79,12 @@ struct Config {
   std::vector<Setting> settings;  // all, by key
 };
 
+// Whether the broker may serve only if somebody has to log in: others reach its address, and the
+// configuration doesn't say that this is meant so. Users may also be in the store.
+bool MustHaveUsers(const Config& config);
+// What to say if there are none.
+std::string NoUsersMistake(const Config& config);
+
 // The configuration, or the status to exit with: help or the version was printed (0), or mistakes
 // and their remedies, to standard error (2).
 std::variant<Config, int> ParseConfig(int argc, const char* const* argv);

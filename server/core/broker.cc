@@ -36,6 +36,7 @@ bool Broker::HasPendingRecords() const { return impl_->ledger().HasPending(); }
 storage::Batch Broker::TakeBatch() { return impl_->ledger().Take(); }
 bool Broker::HasPageWork() const { return impl_->HasPageWork(); }
 PageWork Broker::TakePageWork() { return impl_->TakePageWork(); }
+const std::map<std::string, storage::User>& Broker::users() const { return impl_->users(); }
 const Usage& Broker::usage() const { return impl_->usage(); }
 std::vector<QueueFigures> Broker::MeasureQueues(storage::QueueId after, size_t max) const {
   return impl_->MeasureQueues(after, max);
@@ -265,6 +266,9 @@ void Broker::Impl::RunTimers() {
         break;
       case TimerKind::kProducers:
         RunProducersTimer();
+        break;
+      case TimerKind::kDeletions:
+        RunDeletionsTimer();
         break;
     }
   }

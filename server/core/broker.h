@@ -20,6 +20,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -199,6 +200,9 @@ class Broker {
                                               const std::string& name) const;
   // One with the same ends, key and arguments.
   bool HasBinding(const std::string& virtual_host, const BindingSpec& binding) const;
+
+  // Users that PutUser made, by name.
+  const std::map<std::string, storage::User>& users() const;
 
   // All queues, by id. O(queues).
   std::vector<QueueView> ListQueues() const;

@@ -45,6 +45,7 @@ class Broker::Impl {
   bool HasPageWork() const { return !page_work_.empty(); }
   PageWork TakePageWork() { return std::exchange(page_work_, {}); }
   const Usage& usage();
+  const std::map<std::string, storage::User>& users() const { return users_; }
 
   // inspection.cc
   std::vector<QueueFigures> MeasureQueues(storage::QueueId after, size_t max) const;
@@ -173,6 +174,32 @@ class Broker::Impl {
   void Move(Queue& from, Entry& entry, Queue& to);
   // When the message itself would expire, whatever its queues say; 0: never.
   static int64_t OwnExpiryMs(const Queue& queue, const Entry& entry);
+
+  // ---- Deletion of virtual hosts (host_deletion.cc) ----
+  struct Deletion {
+    VirtualHost* host = nullptr;
+    storage::QueueId queue;        // all up to this one have been looked at
+    storage::ExchangeId exchange;  // the same
+  };
+  void Handle(DeleteVirtualHost&);
+  void ClosePublishersOf(const VirtualHost& host);
+  void BeginDeletion(VirtualHost& host);
+  void RunDeletionsTimer();
+  // Each as far as this step's budget goes; true: all of it.
+  bool RemoveQueuesOf(Deletion& deletion);
+  bool RemoveWaiting(Queue& queue);
+  bool RemoveExchangesOf(Deletion& deletion);
+  bool ForgetProducersOf(const Deletion& deletion);
+  void FinishDeletion(VirtualHost& host);
+
+  // ---- Users (users.cc) ----
+  void Handle(PutUser&);
+  void Handle(DeleteUser&);
+  void Handle(SetPermissions&);
+  void Handle(ClearPermissions&);
+  // Nobody may enter it any more.
+  void ClearPermissionsIn(const std::string& virtual_host);
+  void Changed(const storage::User& user);
 
   // ---- Publishing (publishing.cc) ----
   void Handle(OpenPublisher&);
@@ -333,6 +360,7 @@ class Broker::Impl {
   absl::Status RestoreOne(storage::QueueServing&&);
   absl::Status RestoreOne(storage::ProducerAdvanced&&);
   absl::Status RestoreOne(storage::MessageIdSeen&&);
+  absl::Status RestoreOne(storage::UserPut&&);
   absl::Status RestoreOne(storage::MessagePublished&&);
   template <typename NotLive>
   absl::Status RestoreOne(NotLive&&);
@@ -348,6 +376,7 @@ class Broker::Impl {
   Usage usage_;
 
   std::map<std::string, std::unique_ptr<VirtualHost>> virtual_hosts_;
+  std::map<std::string, storage::User> users_;
   std::map<storage::ExchangeId, Exchange*> exchanges_;
   std::map<storage::QueueId, Queue*> queues_;
   std::map<ConsumerId, std::unique_ptr<Consumer>> consumers_;
@@ -377,6 +406,8 @@ class Broker::Impl {
   absl::flat_hash_map<PublisherId, Publisher> publishers_;  // looked up, never walked
   Producers producers_;
   TimerState producers_timer_;
+  std::deque<Deletion> deletions_;  // the first one is underway
+  TimerState deletions_timer_;
 
   Timers timers_;
   Ledger ledger_;

@@ -15,6 +15,7 @@
 #include "storage/ids.h"
 #include "storage/message.h"
 #include "storage/options.h"
+#include "storage/user.h"
 
 namespace warren::core {
 
@@ -33,6 +34,13 @@ using DeliveryTag = storage::StrongId<struct DeliveryTagTag>;
 // ---- Topology. Each is answered by Replied. `options` absent: passive, only check. ----
 
 struct DeclareVirtualHost {
+  RequestId request;
+  std::string name;
+};
+
+// All in it goes: messages, queues, exchanges, producers, permissions. It isn't found any more at
+// once; the reply comes when all is gone.
+struct DeleteVirtualHost {
   RequestId request;
   std::string name;
 };
@@ -117,6 +125,35 @@ struct Unbind {
   RequestId request;
   std::string virtual_host;
   BindingSpec binding;
+};
+
+// ---- Users. The core keeps them; what they mean is server/auth's. Each is answered by Replied, once
+// durable and behind UserChanged. ----
+
+// Makes a user, or changes all of one but the permissions.
+struct PutUser {
+  RequestId request;
+  std::string name;
+  std::optional<std::string> password_hash;  // absent: as before
+  std::vector<std::string> certificates;
+  std::vector<std::string> tags;
+};
+
+struct DeleteUser {
+  RequestId request;
+  std::string name;
+};
+
+struct SetPermissions {
+  RequestId request;
+  std::string user;
+  storage::UserPermissions permissions;
+};
+
+struct ClearPermissions {
+  RequestId request;
+  std::string user;
+  std::string virtual_host;
 };
 
 // ---- Publishing ----
@@ -286,9 +323,10 @@ struct BeginShutdown {};
 struct FinishShutdown {};
 
 using Command =
-    std::variant<DeclareVirtualHost, DeclareExchange, DeleteExchange, DeclareQueue, DeleteQueue,
-                 PurgeQueue, MoveMessages, CancelScheduledMessages, Bind, Unbind, OpenPublisher, Publish, ClosePublisher, Subscribe, Settle,
-                 HandedOver, SetPrefetch, DrainConsumer, CloseConsumer, Get, Ack, Commit, Paged, Tick,
+    std::variant<DeclareVirtualHost, DeleteVirtualHost, DeclareExchange, DeleteExchange, DeclareQueue, DeleteQueue,
+                 PurgeQueue, MoveMessages, CancelScheduledMessages, Bind, Unbind, PutUser, DeleteUser,
+                 SetPermissions, ClearPermissions, OpenPublisher, Publish, ClosePublisher,
+                 Subscribe, Settle, HandedOver, SetPrefetch, DrainConsumer, CloseConsumer, Get, Ack, Commit, Paged, Tick,
                  Durable, BeginShutdown, FinishShutdown>;
 
 }  // namespace warren::core

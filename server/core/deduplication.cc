@@ -17,6 +17,12 @@ Producer& Producers::Get(const std::string& virtual_host, const std::string& id,
   return *slot;
 }
 
+Producer* Producers::FirstIn(const std::string& virtual_host) const {
+  const auto it = producers_.lower_bound({virtual_host, ""});
+  if (it == producers_.end() || it->first.first != virtual_host) return nullptr;
+  return it->second.get();
+}
+
 void Producers::Touch(Producer& producer, int64_t now_ms) {
   producer.last_used_ms = now_ms;
   by_use_.splice(by_use_.end(), by_use_, producer.by_use);

@@ -36,6 +36,8 @@ class Producers {
  public:
   // Finds, or makes with sequence 0.
   Producer& Get(const std::string& virtual_host, const std::string& id, int64_t now_ms);
+  // The first one of a virtual host by name; null if it has none.
+  Producer* FirstIn(const std::string& virtual_host) const;
   void Touch(Producer& producer, int64_t now_ms);
   void Erase(Producer& producer);
   // The one unused for the longest time; null if there is none.

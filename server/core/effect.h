@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -129,8 +130,16 @@ struct Replied {
       result;
 };
 
+// ---- To who judges logins ----
+
+// It is durable that the user is so now; none: is gone.
+struct UserChanged {
+  std::string name;
+  std::optional<storage::User> user;
+};
+
 using Effect = std::variant<PublisherOpened, PublisherClosed, Confirmed, Subscribed, Delivered,
-                            SettleAnswered, Drained, Cancelled, ConsumerClosed, Replied>;
+                            SettleAnswered, Drained, Cancelled, ConsumerClosed, Replied, UserChanged>;
 
 using Effects = std::vector<Effect>;
 

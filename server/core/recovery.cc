@@ -91,7 +91,7 @@ absl::Status Broker::Impl::RestoreOne(storage::IdsReserved&& r) {
 }
 
 absl::Status Broker::Impl::RestoreOne(storage::VirtualHostDeclared&& r) {
-  AddVirtualHost(r.name);
+  AddVirtualHost(r.name).deleting = r.deleting;
   return absl::OkStatus();
 }
 
@@ -186,6 +186,14 @@ absl::Status Broker::Impl::RestoreOne(storage::MessageIdSeen&& r) {
   return absl::OkStatus();
 }
 
+absl::Status Broker::Impl::RestoreOne(storage::UserPut&& r) {
+  std::string name = r.user.name;
+  if (!users_.emplace(name, std::move(r.user)).second) {
+    return Damaged(absl::StrCat("user \"", name, "\" is there twice"), 0);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Broker::Impl::RestoreOne(storage::MessagePublished&& r) {
   if (!r.message || r.entries.empty()) return Damaged("a message is empty", r.id.value);
   if (absl::Status status = CheckReserved(r.id, "a message"); !status.ok()) return status;
@@ -228,7 +236,13 @@ void Broker::Impl::FinishRecovery(int64_t now_ms) {
     AddVirtualHost("/");
     ledger_.Append(storage::VirtualHostDeclared{"/"});
   }
-  for (const auto& [name, host] : virtual_hosts_) DeclarePredeclared(*host);
+  for (const auto& [name, host] : virtual_hosts_) {
+    if (host->deleting) {
+      BeginDeletion(*host);
+    } else {
+      DeclarePredeclared(*host);
+    }
+  }
   for (const auto& [id, queue] : queues_) {
     PutOverdueInPlace(*queue);
     if (queue->seen) queue->seen->FinishRestore();

@@ -40,7 +40,12 @@ VirtualHost& Broker::Impl::AddVirtualHost(const std::string& name) {
 }
 
 void Broker::Impl::Handle(DeclareVirtualHost& c) {
-  if (!virtual_hosts_.contains(c.name)) {
+  const auto existing = virtual_hosts_.find(c.name);
+  if (existing != virtual_hosts_.end() && existing->second->deleting) {
+    existing->second->asked_to_declare.push_back(c.request);
+    return;
+  }
+  if (existing == virtual_hosts_.end()) {
     AddVirtualHost(c.name);
     ledger_.Append(storage::VirtualHostDeclared{c.name});
     DeclarePredeclared(*virtual_hosts_.at(c.name));
@@ -64,7 +69,7 @@ void Broker::Impl::DeclarePredeclared(VirtualHost& host) {
 
 absl::StatusOr<VirtualHost*> Broker::Impl::GetVirtualHost(const std::string& name) const {
   const auto it = virtual_hosts_.find(name);
-  if (it != virtual_hosts_.end()) return it->second.get();
+  if (it != virtual_hosts_.end() && !it->second->deleting) return it->second.get();
   return Error(absl::StatusCode::kNotFound, "VIRTUAL_HOST_NOT_FOUND", {"virtual_host", name, name},
                absl::StrCat("virtual host \"", name,
                             "\" does not exist; start the broker with it, or use \"/\""));

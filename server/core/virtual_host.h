@@ -21,6 +21,11 @@ class VirtualHost {
 
   const std::string name;
 
+  // It isn't there for anybody any more; these wait until it is really gone.
+  bool deleting = false;
+  std::vector<RequestId> asked_to_delete;
+  std::vector<RequestId> asked_to_declare;  // another one of its name
+
   // Sums over its queues, kept by them.
   struct Messages {
     uint64_t ready = 0;

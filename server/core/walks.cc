@@ -26,7 +26,7 @@ Part<VirtualHostFigures, std::string> Broker::Impl::WalkVirtualHosts(
     const std::string& after, PartLimits limits, const HostFilter& filter) const {
   using Result = Part<VirtualHostFigures, std::string>;
   return WalkMap<Result>(virtual_hosts_, after, limits, [&](const VirtualHost& host, auto& items) {
-    if (!filter(host.name)) return;
+    if (host.deleting || !filter(host.name)) return;
     items.push_back({.name = host.name,
                      .queues = host.queue_count(),
                      .exchanges = host.exchange_count() + 1,

@@ -83,6 +83,8 @@ void Registry::Dispatch(core::Effect& effect) {
           if (ConsumerSink* sink = Find(e.consumer)) sink->OnDrained();
         } else if constexpr (std::is_same_v<T, core::Cancelled>) {
           if (ConsumerSink* sink = Find(e.consumer)) sink->OnCancelled(std::move(e));
+        } else if constexpr (std::is_same_v<T, core::UserChanged>) {
+          if (users_ != nullptr) users_->OnUserChanged(std::move(e));
         } else {
           static_assert(std::is_same_v<T, core::ConsumerClosed>);
           if (ConsumerSink* sink = Find(e.consumer)) sink->OnClosed(e.status);

@@ -24,6 +24,9 @@ class Registry {
   bool Remove(core::ConsumerId consumer);
   bool Remove(core::RequestId request);
 
+  // Who hears of changed users; null: nobody.
+  void SetUsers(UsersSink* users) { users_ = users; }
+
   // To the call it is for; effects for calls that have gone are dropped.
   void Dispatch(core::Effect& effect);
 
@@ -44,6 +47,7 @@ class Registry {
  private:
   ConsumerSink* Find(core::ConsumerId consumer);
 
+  UsersSink* users_ = nullptr;
   uint64_t last_id_ = 0;
   uint64_t last_session_ = 0;
   absl::flat_hash_map<uint64_t, PublisherSink*> publishers_;

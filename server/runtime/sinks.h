@@ -22,6 +22,15 @@ struct SessionView {
   int64_t since_ms = 0;
 };
 
+// Who judges logins.
+class UsersSink {
+ public:
+  virtual void OnUserChanged(core::UserChanged changed) = 0;
+
+ protected:
+  ~UsersSink() = default;
+};
+
 // A call of any kind, from its arrival to its end.
 class Session {
  public:

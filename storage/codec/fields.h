@@ -59,6 +59,21 @@ void Fields(auto& io, Is<QueueOptions> auto& o) {
   io.Int(o.deduplication_window_ms);
 }
 
+void Fields(auto& io, Is<UserPermissions> auto& p) {
+  io.Text(p.virtual_host);
+  io.Text(p.configure);
+  io.Text(p.write);
+  io.Text(p.read);
+}
+
+void Fields(auto& io, Is<User> auto& u) {
+  io.Text(u.name);
+  io.Text(u.password_hash);
+  io.List(u.certificates, kText);
+  io.List(u.tags, kText);
+  io.List(u.permissions, kFields);
+}
+
 void Fields(auto& io, Is<Properties> auto& p) {
   io.Text(p.message_id);
   io.Text(p.correlation_id);
@@ -98,7 +113,12 @@ void Fields(auto& io, Is<EntryFacts> auto& f) {
 
 void Fields(auto& io, Is<IdsReserved> auto& r) { io.Uint(r.below); }
 
-void Fields(auto& io, Is<VirtualHostDeclared> auto& r) { io.Text(r.name); }
+void Fields(auto& io, Is<VirtualHostDeclared> auto& r) {
+  io.Text(r.name);
+  if (io.Since(3)) io.Flag(r.deleting);
+}
+
+void Fields(auto& io, Is<VirtualHostDeleted> auto& r) { io.Text(r.name); }
 
 void Fields(auto& io, Is<ExchangeDeclared> auto& r) {
   io.Id(r.id);
@@ -171,5 +191,9 @@ void Fields(auto& io, Is<MessageIdForgotten> auto& r) {
   io.Id(r.queue);
   io.Text(r.message_id);
 }
+
+void Fields(auto& io, Is<UserPut> auto& r) { Fields(io, r.user); }
+
+void Fields(auto& io, Is<UserDeleted> auto& r) { io.Text(r.name); }
 
 }  // namespace warren::storage

@@ -29,6 +29,9 @@ static_assert(std::is_same_v<std::variant_alternative_t<12, Record>, ProducerAdv
 static_assert(std::is_same_v<std::variant_alternative_t<13, Record>, ProducerForgotten>);
 static_assert(std::is_same_v<std::variant_alternative_t<14, Record>, MessageIdSeen>);
 static_assert(std::is_same_v<std::variant_alternative_t<15, Record>, MessageIdForgotten>);
+static_assert(std::is_same_v<std::variant_alternative_t<16, Record>, VirtualHostDeleted>);
+static_assert(std::is_same_v<std::variant_alternative_t<17, Record>, UserPut>);
+static_assert(std::is_same_v<std::variant_alternative_t<18, Record>, UserDeleted>);
 
 void Write(Writer& io, const MessagePublished& record) {
   io.Id(record.id);

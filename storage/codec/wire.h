@@ -21,7 +21,8 @@ namespace warren::storage {
 
 // Version of the encoding that is written. Readers take this one and all before it.
 //   2  ProducerAdvanced::refused
-inline constexpr uint8_t kCodecVersion = 2;
+//   3  VirtualHostDeclared::deleting
+inline constexpr uint8_t kCodecVersion = 3;
 
 // Appends to a string that the caller owns.
 class Writer {

@@ -128,6 +128,7 @@ struct Declarations::Visitor {
     return true;
   }
   bool operator()(const VirtualHostDeclared& r) { return Put(to.virtual_hosts_, r.name); }
+  bool operator()(const VirtualHostDeleted& r) { return Delete(to.virtual_hosts_, r.name); }
   bool operator()(const ExchangeDeclared& r) { return Put(to.exchanges_, r.id.value); }
   bool operator()(const ExchangeDeleted& r) {
     to.DropWindow(r.id, QueueId{});
@@ -157,6 +158,8 @@ struct Declarations::Visitor {
   bool operator()(const MessageIdForgotten& r) {
     return Delete(to.seen_, {{r.exchange.value, r.queue.value}, r.message_id});
   }
+  bool operator()(const UserPut& r) { return Put(to.users_, r.user.name); }
+  bool operator()(const UserDeleted& r) { return Delete(to.users_, r.name); }
 
  private:
   template <typename Key>
@@ -187,15 +190,7 @@ absl::StatusOr<std::string> Declarations::Sql() const {
     absl::StrAppend(&sql, "UPDATE warren.shards SET ids_below = ", Signed(ids_->below),
                     " WHERE shard = 0;");
   }
-  if (!virtual_hosts_.empty()) {
-    std::string values;
-    for (const auto& [name, record] : virtual_hosts_) {
-      absl::StrAppend(&values, values.empty() ? "" : ",", "(", Bytea(name), ",", Literal(name),
-                      ")");
-    }
-    absl::StrAppend(&sql, "INSERT INTO warren.virtual_hosts (name_bytes,name) VALUES ", values,
-                    " ON CONFLICT DO NOTHING;");
-  }
+  WriteVirtualHosts(sql);
   absl::Status status = Write<ExchangeDeclared>(
       sql, "exchanges", {"virtual_host", "name", "type", "options"}, exchanges_);
   if (status.ok()) {
@@ -209,7 +204,57 @@ absl::StatusOr<std::string> Declarations::Sql() const {
   WriteServing(sql);
   WriteProducers(sql);
   WriteWindows(sql);
+  if (status = WriteUsers(sql); !status.ok()) return status;
   return sql;
+}
+
+void Declarations::WriteVirtualHosts(std::string& sql) const {
+  Column deleted;
+  std::string values;
+  for (const auto& [name, record] : virtual_hosts_) {
+    if (record == nullptr) {
+      deleted.Bytes(name);
+      continue;
+    }
+    const bool deleting = std::get<VirtualHostDeclared>(*record).deleting;
+    absl::StrAppend(&values, values.empty() ? "" : ",", "(", Bytea(name), ",", Literal(name), ",",
+                    deleting ? "true" : "false", ")");
+  }
+  if (!deleted.empty()) {
+    absl::StrAppend(&sql, "DELETE FROM warren.virtual_hosts WHERE name_bytes = ANY (",
+                    deleted.Byteas(), ");");
+  }
+  if (!values.empty()) {
+    absl::StrAppend(&sql, "INSERT INTO warren.virtual_hosts (name_bytes,name,deleting) VALUES ",
+                    values, " ON CONFLICT (name_bytes) DO UPDATE SET deleting=excluded.deleting;");
+  }
+}
+
+absl::Status Declarations::WriteUsers(std::string& sql) const {
+  Column deleted;
+  std::string values;
+  for (const auto& [name, record] : users_) {
+    if (record == nullptr) {
+      deleted.Bytes(name);
+      continue;
+    }
+    const absl::StatusOr<std::string> frame = Frame(*record);
+    if (!frame.ok()) return frame.status();
+    Column tags;
+    for (const std::string& tag : std::get<UserPut>(*record).user.tags) tags.Text(tag);
+    absl::StrAppend(&values, values.empty() ? "" : ",", "(", Bytea(name), ",", Literal(name), ",",
+                    tags.Texts(), ",", *frame, ")");
+  }
+  if (!deleted.empty()) {
+    absl::StrAppend(&sql, "DELETE FROM warren.users WHERE name_bytes = ANY (", deleted.Byteas(),
+                    ");");
+  }
+  if (!values.empty()) {
+    absl::StrAppend(&sql, "INSERT INTO warren.users (name_bytes,name,tags,record) VALUES ", values,
+                    " ON CONFLICT (name_bytes) DO UPDATE SET tags=excluded.tags,"
+                    "record=excluded.record;");
+  }
+  return absl::OkStatus();
 }
 
 void Declarations::WriteServing(std::string& sql) const {

@@ -1,5 +1,5 @@
 // The rare records as SQL: virtual hosts, exchanges, queues, bindings, producers, deduplication
-// windows. All of a batch are folded first, so that each row is written once, and each kind of
+// windows, users. All of a batch are folded first, so that each row is written once, and each kind of
 // change is one statement, however many records there are.
 //
 // Place in the life of a message: step 6, part of a batch. The meaning of the records is that of
@@ -37,6 +37,8 @@ class Declarations {
   using Window = std::pair<uint64_t, uint64_t>;  // exchange and queue, one of them 0
 
   void DropWindow(ExchangeId exchange, QueueId queue);
+  void WriteVirtualHosts(std::string& sql) const;
+  absl::Status WriteUsers(std::string& sql) const;
   void WriteServing(std::string& sql) const;
   void WriteProducers(std::string& sql) const;
   void WriteWindows(std::string& sql) const;
@@ -50,6 +52,7 @@ class Declarations {
   Rows<std::pair<std::string, std::string>> producers_;
   std::set<Window> dropped_windows_;
   Rows<std::pair<Window, std::string>> seen_;
+  Rows<std::string> users_;
 };
 
 }  // namespace warren::storage

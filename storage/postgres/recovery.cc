@@ -45,6 +45,7 @@ class Recovery {
     if (status.ok()) status = Serving();
     if (status.ok()) status = Producers();
     if (status.ok()) status = Seen();
+    if (status.ok()) status = Users();
     if (status.ok()) status = FindSegments();
     return status.ok() ? Messages() : status;
   }
@@ -106,8 +107,9 @@ class Recovery {
   }
 
   absl::Status VirtualHosts() {
-    return Table("warren.virtual_hosts", "name_bytes", 1, " ORDER BY 1", [this](CopyReader& in) {
+    return Table("warren.virtual_hosts", "name_bytes, deleting", 2, " ORDER BY 1", [this](CopyReader& in) {
       VirtualHostDeclared host{std::string(in.Required(in.Bytes()))};
+      host.deleting = in.Required(in.Bool());
       if (!in.Finish().ok()) return Damaged("warren.virtual_hosts", host.name, in.Finish());
       return Give(std::move(host));
     });
@@ -182,6 +184,26 @@ class Recovery {
                    }
                    return Give(std::move(r));
                  });
+  }
+
+  absl::Status Users() {
+    return Table("warren.users", "name_bytes, record", 2, " ORDER BY 1", [this](CopyReader& in) {
+      const std::string name(in.Required(in.Bytes()));
+      std::string_view bytes = in.Required(in.Bytes());
+      absl::Status status = in.Finish();
+      if (status.ok()) {
+        absl::StatusOr<Record> record = DecodeRecord(bytes, names_);
+        if (!record.ok()) {
+          status = record.status();
+        } else if (const auto* user = std::get_if<UserPut>(&*record);
+                   !bytes.empty() || user == nullptr || user->user.name != name) {
+          status = absl::DataLossError("column record belongs to something else");
+        } else {
+          return Give(*std::move(record));
+        }
+      }
+      return Damaged("warren.users", name, status);
+    });
   }
 
   // Asks each segment by itself: their partitioned parents would take a lock on every one of them at

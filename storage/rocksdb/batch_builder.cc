@@ -70,6 +70,10 @@ struct BatchBuilder::Visitor {
   absl::Status operator()(const MessageIdForgotten& r) {
     return to.Delete(SeenKey(r.exchange, r.queue, r.message_id));
   }
+  absl::Status operator()(const VirtualHostDeleted& r) {
+    return to.Delete(VirtualHostKey(r.name));
+  }
+  absl::Status operator()(const UserDeleted& r) { return to.Delete(UserKey(r.name)); }
   // All others are live kinds, kept under keys of their own.
   absl::Status operator()(const auto& /*live*/) { return to.PutDeclaration(record); }
 };

@@ -44,6 +44,7 @@ struct KeyVisitor {
   std::string operator()(const MessageIdSeen& r) {
     return SeenKey(r.exchange, r.queue, r.message_id);
   }
+  std::string operator()(const UserPut& r) { return UserKey(r.user.name); }
   std::string operator()(const MessagePublished& r) { return MessageKey(r.id); }
   std::string operator()(const auto& /*not live*/) { return {}; }
 };
@@ -75,6 +76,8 @@ std::string SeenPrefix(ExchangeId exchange, QueueId queue) {
 std::string SeenKey(ExchangeId exchange, QueueId queue, std::string_view message_id) {
   return SeenPrefix(exchange, queue).append(message_id);
 }
+
+std::string UserKey(std::string_view name) { return Key(Table::kUsers, name); }
 
 std::string PrefixEnd(std::string prefix) {
   while (!prefix.empty() && prefix.back() == '\xff') prefix.pop_back();

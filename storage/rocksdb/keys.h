@@ -26,6 +26,7 @@ enum class Table : char {
   kServing = '6',
   kProducers = '7',
   kSeen = '8',
+  kUsers = '9',
 };
 
 std::string FormatKey();
@@ -43,6 +44,8 @@ std::string SeenKey(ExchangeId exchange, QueueId queue, std::string_view message
 
 // The first key behind all that begin with `prefix`.
 std::string PrefixEnd(std::string prefix);
+
+std::string UserKey(std::string_view name);
 
 // In the column family of messages.
 std::string MessageKey(MessageId id);

@@ -129,6 +129,7 @@ TEST_P(JournalContract, RecoversInThePromisedOrder) {
     records.push_back(QueueDeclared{{id}, "/", std::to_string(id), {}});
     records.push_back(ExchangeDeclared{{id}, "/", std::to_string(id), {}});
     records.push_back(VirtualHostDeclared{std::to_string(id)});
+    records.push_back(UserPut{{.name = std::to_string(id)}});
   }
   records.push_back(IdsReserved{1000});
   Append(records);
@@ -139,10 +140,17 @@ TEST_P(JournalContract, RecoversInThePromisedOrder) {
 
 TEST_P(JournalContract, LatestDeclarationOfAnIdIsRecovered) {
   Append({IdsReserved{10}, QueueServing{kQueue, true, {}},
-          ProducerAdvanced{"/", "p", 1, 1, {{1, 1}}}, MessageIdSeen{{}, kQueue, "m", 1}});
+          ProducerAdvanced{"/", "p", 1, 1, {{1, 1}}}, MessageIdSeen{{}, kQueue, "m", 1},
+          VirtualHostDeclared{"/"}, UserPut{{.name = "u", .tags = {"administrator"}}}});
   const std::vector<Record> latest = {IdsReserved{20}, QueueServing{kQueue, false, {7}},
                                       ProducerAdvanced{"/", "p", 2, 2, {{2, 2}}},
-                                      MessageIdSeen{{}, kQueue, "m", 2}};
+                                      MessageIdSeen{{}, kQueue, "m", 2},
+                                      VirtualHostDeclared{"/", true},
+                                      UserPut{{.name = "u",
+                                               .password_hash = "hash",
+                                               .certificates = {"cn:u"},
+                                               .tags = {"monitoring", "a'b\"c\\"},
+                                               .permissions = {{"/", "a", "b", "c"}}}}};
   Append(latest);
   EXPECT_TRUE(SameState(AfterRestart(), latest));
 }
@@ -170,9 +178,11 @@ TEST_P(JournalContract, RefusedSequencesOfAProducerAreRecovered) {
 TEST_P(JournalContract, WhatWasRemovedIsNotRecovered) {
   Append({ExchangeDeclared{kExchange, "/", "e", {}}, QueueDeclared{kQueue, "/", "q", {}},
           BindingAdded{.id = {4}, .source = kExchange, .queue = kQueue},
-          ProducerAdvanced{"/", "p", 1, 1, {}}, MessageIdSeen{kExchange, {}, "m", 1}});
+          ProducerAdvanced{"/", "p", 1, 1, {}}, MessageIdSeen{kExchange, {}, "m", 1},
+          VirtualHostDeclared{"/", true}, UserPut{{.name = "u"}}});
   Append({BindingRemoved{{4}}, ExchangeDeleted{kExchange}, QueueDeleted{kQueue},
-          ProducerForgotten{"/", "p"}, MessageIdForgotten{kExchange, {}, "m"}});
+          ProducerForgotten{"/", "p"}, MessageIdForgotten{kExchange, {}, "m"},
+          VirtualHostDeleted{"/"}, UserDeleted{"u"}});
   EXPECT_TRUE(AfterRestart().empty());
 }
 
@@ -286,6 +296,7 @@ TEST_P(JournalContract, NamesMayHoldAnyBytes) {
   for (const std::string& name : {""s, "\0"s, "a\0b"s, "a\0"s, "a"s, "\xff\xff"s, longest}) {
     ++id;
     records.push_back(VirtualHostDeclared{name});
+    records.push_back(UserPut{{.name = name, .tags = {name}}});
     records.push_back(ExchangeDeclared{{id}, name, name, {}});
     records.push_back(QueueDeclared{{id}, name, name, {}});
     records.push_back(

@@ -136,6 +136,20 @@ QueueOptions RandomQueueOptions(Random& random) {
   return options;
 }
 
+User RandomUser(Random& random, std::string name) {
+  User user{.name = std::move(name),
+            .password_hash = Text(random),
+            .certificates = {},
+            .tags = {},
+            .permissions = {}};
+  for (uint64_t i = random() % 3; i > 0; --i) {
+    user.certificates.push_back(Text(random));
+    user.tags.push_back(Text(random));
+    user.permissions.push_back({Text(random), Text(random), Text(random), Text(random)});
+  }
+  return user;
+}
+
 }  // namespace
 
 uint64_t TestSeed() {
@@ -183,7 +197,7 @@ Record RandomRecord(Random& random, size_t kind) {
   const auto id = [&random] { return Number(random); };
   switch (kind) {
     case 0: return IdsReserved{id()};
-    case 1: return VirtualHostDeclared{Text(random)};
+    case 1: return VirtualHostDeclared{Text(random), Coin(random)};
     case 2:
       return ExchangeDeclared{{id()}, Text(random), Text(random), RandomExchangeOptions(random)};
     case 3: return ExchangeDeleted{{id()}};
@@ -207,7 +221,10 @@ Record RandomRecord(Random& random, size_t kind) {
       return ProducerAdvanced{Text(random), Text(random), id(), Signed(random), RandomRuns(random)};
     case 13: return ProducerForgotten{Text(random), Text(random)};
     case 14: return MessageIdSeen{{id()}, {id()}, Text(random), Signed(random)};
-    default: return MessageIdForgotten{{id()}, {id()}, Text(random)};
+    case 15: return MessageIdForgotten{{id()}, {id()}, Text(random)};
+    case 16: return VirtualHostDeleted{Text(random)};
+    case 17: return UserPut{RandomUser(random, Text(random))};
+    default: return UserDeleted{Text(random)};
   }
 }
 
@@ -230,7 +247,7 @@ void History::Decide() {
 void History::DeclareSomething() {
   switch (Below(5)) {
     case 0:
-      out_.push_back(VirtualHostDeclared{"host-" + std::to_string(Below(5))});
+      out_.push_back(VirtualHostDeclared{"host-" + std::to_string(Below(5)), Below(4) == 0});
       break;
     case 1: {
       exchanges_.push_back({NextId()});
@@ -325,7 +342,10 @@ void History::Requeue() {
 void History::TouchWindowsAndProducers() {
   const QueueId queue = queues_[Below(queues_.size())];
   const std::string name(1, static_cast<char>('a' + Below(8)));
-  switch (Below(6)) {
+  switch (Below(9)) {
+    case 6: return out_.push_back(VirtualHostDeleted{"host-" + std::to_string(Below(5))});
+    case 7: return out_.push_back(UserPut{RandomUser(random_, name)});
+    case 8: return out_.push_back(UserDeleted{name});
     case 0: return out_.push_back(QueueServing{queue, Below(2) == 0, {last_id_}});
     case 1: return out_.push_back(ProducerAdvanced{"/", name, Number(random_), Signed(random_),
                                                      RandomRuns(random_)});
@@ -371,7 +391,8 @@ struct Place {
   P operator()(const QueueServing& r) { return {5, r.queue.value}; }
   P operator()(const ProducerAdvanced&) { return {6, 0}; }
   P operator()(const MessageIdSeen&) { return {7, 0}; }
-  P operator()(const MessagePublished& r) { return {8, r.id.value}; }
+  P operator()(const UserPut&) { return {8, 0}; }
+  P operator()(const MessagePublished& r) { return {9, r.id.value}; }
   P operator()(const auto& /*not live*/) { return {-1, 0}; }
 };
 

@@ -33,7 +33,8 @@ auto Members(const auto& r) {
 }
 
 auto Tuple(const IdsReserved& r) { return Members<1>(r); }
-auto Tuple(const VirtualHostDeclared& r) { return Members<1>(r); }
+auto Tuple(const VirtualHostDeclared& r) { return Members<2>(r); }
+auto Tuple(const VirtualHostDeleted& r) { return Members<1>(r); }
 auto Tuple(const ExchangeDeclared& r) { return Members<4>(r); }
 auto Tuple(const ExchangeDeleted& r) { return Members<1>(r); }
 auto Tuple(const QueueDeclared& r) { return Members<4>(r); }
@@ -47,6 +48,8 @@ auto Tuple(const ProducerAdvanced& r) { return Members<5>(r); }
 auto Tuple(const ProducerForgotten& r) { return Members<2>(r); }
 auto Tuple(const MessageIdSeen& r) { return Members<4>(r); }
 auto Tuple(const MessageIdForgotten& r) { return Members<3>(r); }
+auto Tuple(const UserPut& r) { return Members<1>(r); }
+auto Tuple(const UserDeleted& r) { return Members<1>(r); }
 
 bool Same(const MessagePublished& a, const MessagePublished& b) {
   const auto& [a_id, a_message, a_entries] = a;

@@ -247,7 +247,7 @@ def validate(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_no_door_is_open_by_mistake(tmp_path: Path, users: Path) -> None:
     for arguments, what in (
-        (["--listen=0.0.0.0:0"], "there are no users"),
+        (["--listen=0.0.0.0:0", "--storage=memory:"], "there are no users"),
         (["--listen=0.0.0.0:0", f"--users={users}"], "without TLS"),
         ([f"--users={tmp_path}/absent.yaml"], "absent.yaml"),
         ([f"--users={users}", f"--token-keys={users}"], "no JSON Web Key Set"),

@@ -145,6 +145,9 @@ struct EffectLines {
   void operator()(const core::ConsumerClosed& e) {
     lines.push_back(absl::StrCat(Who(e.consumer), " closed: ", Text(e.status)));
   }
+  void operator()(const core::UserChanged& e) {
+    lines.push_back(absl::StrCat("user ", e.name, e.user ? " changed" : " gone"));
+  }
   void operator()(const core::Replied& e) {
     std::string line = Text(e.status);
     if (e.request != call) {

@@ -26,7 +26,21 @@ struct RecordLines {
 
   void operator()(const storage::IdsReserved&) {}
   void operator()(const storage::VirtualHostDeclared& r) {
-    lines.push_back(absl::StrCat("  host ", r.name));
+    lines.push_back(absl::StrCat("  host ", r.name, r.deleting ? " is going" : ""));
+  }
+  void operator()(const storage::VirtualHostDeleted& r) {
+    lines.push_back(absl::StrCat("  host gone ", r.name));
+  }
+  void operator()(const storage::UserPut& r) {
+    std::string line = absl::StrCat("  user ", r.user.name);
+    for (const storage::UserPermissions& p : r.user.permissions) {
+      absl::StrAppend(&line, " ", p.virtual_host, "=", Quoted(p.configure), Quoted(p.write),
+                      Quoted(p.read));
+    }
+    lines.push_back(std::move(line));
+  }
+  void operator()(const storage::UserDeleted& r) {
+    lines.push_back(absl::StrCat("  user gone ", r.name));
   }
   void operator()(const storage::ExchangeDeclared& r) {
     names.exchanges[r.id] = r.name;

@@ -10,6 +10,11 @@ namespace warren::scenarios {
 const std::map<std::string, World::Handler, std::less<>>& World::Handlers() {
   static const auto* const kHandlers = new std::map<std::string, Handler, std::less<>>{
       {"host", &World::DeclareHost},
+      {"delete_host", &World::DeleteHost},
+      {"user", &World::PutUser},
+      {"delete_user", &World::DeleteUser},
+      {"permit", &World::Permit},
+      {"forbid", &World::Forbid},
       {"exchange", &World::DeclareExchange},
       {"delete_exchange", &World::DeleteExchange},
       {"queue", &World::DeclareQueue},
@@ -68,6 +73,38 @@ core::RequestId World::NewRequest() {
 
 void World::DeclareHost(Arguments& words, const Details&) {
   Do(words, core::DeclareVirtualHost{.request = NewRequest(), .name = words.Operand("name")});
+}
+
+void World::DeleteHost(Arguments& words, const Details&) {
+  Do(words, core::DeleteVirtualHost{.request = NewRequest(), .name = words.Operand("name")});
+}
+
+void World::PutUser(Arguments& words, const Details&) {
+  core::PutUser c{.request = NewRequest()};
+  c.password_hash = words.Option("hash");
+  if (const auto tag = words.Option("tag")) c.tags = {*tag};
+  c.name = words.Operand("name");
+  Do(words, std::move(c));
+}
+
+void World::DeleteUser(Arguments& words, const Details&) {
+  Do(words, core::DeleteUser{.request = NewRequest(), .name = words.Operand("name")});
+}
+
+void World::Permit(Arguments& words, const Details&) {
+  core::SetPermissions c{.request = NewRequest()};
+  c.permissions = {.virtual_host = HostOf(words),
+                   .configure = words.Text("configure"),
+                   .write = words.Text("write"),
+                   .read = words.Text("read")};
+  c.user = words.Operand("user");
+  Do(words, std::move(c));
+}
+
+void World::Forbid(Arguments& words, const Details&) {
+  core::ClearPermissions c{.request = NewRequest(), .virtual_host = HostOf(words)};
+  c.user = words.Operand("user");
+  Do(words, std::move(c));
 }
 
 void World::DeclareExchange(Arguments& words, const Details&) {

@@ -38,6 +38,11 @@ class World {
 
   // Topology
   void DeclareHost(Arguments& words, const Details&);
+  void DeleteHost(Arguments& words, const Details&);
+  void PutUser(Arguments& words, const Details&);
+  void DeleteUser(Arguments& words, const Details&);
+  void Permit(Arguments& words, const Details&);
+  void Forbid(Arguments& words, const Details&);
   void DeclareExchange(Arguments& words, const Details&);
   void DeleteExchange(Arguments& words, const Details&);
   void DeclareQueue(Arguments& words, const Details&);

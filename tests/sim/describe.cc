@@ -57,6 +57,9 @@ struct Visitor {
   std::string operator()(const core::ConsumerClosed& e) {
     return absl::StrCat("consumer ", e.consumer.value, " closed: ", sim::Describe(e.status));
   }
+  std::string operator()(const core::UserChanged& e) {
+    return absl::StrCat("user ", e.name, e.user ? " changed" : " gone");
+  }
   std::string operator()(const core::Replied& e) {
     std::string text = absl::StrCat("call ", e.request.value, " ", sim::Describe(e.status));
     if (const auto* queue = std::get_if<core::QueueInfo>(&e.result)) {

@@ -118,6 +118,11 @@ std::string Limits(const core::Prefetch& p) {
 
 struct Teller {
   Lines operator()(const core::DeclareVirtualHost& c) { return {"host " + c.name}; }
+  Lines operator()(const core::DeleteVirtualHost& c) { return {"delete_host " + c.name}; }
+  Lines operator()(const core::PutUser& c) { return {"user " + c.name}; }
+  Lines operator()(const core::DeleteUser& c) { return {"delete_user " + c.name}; }
+  Lines operator()(const core::SetPermissions& c) { return {"permit " + c.user}; }
+  Lines operator()(const core::ClearPermissions& c) { return {"forbid " + c.user}; }
   Lines operator()(const core::DeclareExchange& c) {
     return {absl::StrCat("exchange ", c.name, Options(c.options))};
   }

@@ -176,6 +176,7 @@ void ServeAdmin(Api& api) {
   ServeAdminConnections(api);
   ServeAdminConsumers(api);
   ServeAdminDefinitions(api);
+  ServeAdminUsers(api);
 }
 
 }  // namespace warren::api

@@ -1,4 +1,4 @@
-// ListVirtualHosts, CreateVirtualHost.
+// ListVirtualHosts, CreateVirtualHost, DeleteVirtualHost.
 #include "server/api/admin/list.h"
 #include "server/api/handlers.h"
 #include "server/api/unary.h"
@@ -54,11 +54,30 @@ struct CreateVirtualHost {
   static void SetResponse(core::Replied&, Response&) {}
 };
 
+struct DeleteVirtualHost {
+  using Request = v1::DeleteVirtualHostRequest;
+  using Response = v1::DeleteVirtualHostResponse;
+  static constexpr auto kRequest = &RawAdminService::RequestDeleteVirtualHost;
+  static constexpr bool kHeld = false;
+  static constexpr bool kDelivers = false;
+  static constexpr auth::Tag kTag = auth::Tag::kAdministrator;
+
+  static Audit ToAudit(const Request& request) {
+    return {"virtual host deleted", request.name(), request.name()};
+  }
+  static absl::StatusOr<core::Command> ToCommand(Api&, Request& request, core::RequestId id) {
+    if (absl::Status s = CheckRequiredName("name", request.name()); !s.ok()) return s;
+    return core::DeleteVirtualHost{.request = id, .name = request.name()};
+  }
+  static void SetResponse(core::Replied&, Response&) {}
+};
+
 }  // namespace
 
 void ServeAdminVirtualHosts(Api& api) {
   ServeList<ListVirtualHosts>(api, "ListVirtualHosts");
   ServeUnary<CreateVirtualHost>(api, "CreateVirtualHost", v1::AdminService::service_full_name());
+  ServeUnary<DeleteVirtualHost>(api, "DeleteVirtualHost", v1::AdminService::service_full_name());
 }
 
 }  // namespace warren::api

@@ -27,7 +27,12 @@ Command CommandMaker::Next() {
 
 Command CommandMaker::Topology() {
   const RequestId request = NewRequest();
-  switch (in_.Below(10)) {
+  switch (in_.Below(15)) {
+    case 10: return DeleteVirtualHost{request, HostName()};
+    case 11: return PutUser{request, Name(), Key(), {Name()}, {Name()}};
+    case 12: return DeleteUser{request, Name()};
+    case 13: return SetPermissions{request, Name(), {HostName(), Key(), Key(), Key()}};
+    case 14: return ClearPermissions{request, Name(), HostName()};
     case 0: return DeclareVirtualHost{request, HostName()};
     case 1: {
       DeclareExchange declare{request, HostName(), Name(), {}};

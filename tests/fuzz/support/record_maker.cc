@@ -88,7 +88,7 @@ uint64_t RecordMaker::IdsBelow() {
 storage::Record RecordMaker::Record(size_t kind) {
   switch (kind) {
     case 0: return IdsReserved{IdsBelow()};
-    case 1: return VirtualHostDeclared{HostName()};
+    case 1: return VirtualHostDeclared{HostName(), in_.OneIn(8)};
     case 2: return ExchangeDeclared{{Id()}, HostName(), Name(), ExchangeOptions()};
     case 3: return ExchangeDeleted{{Id()}};
     case 4: return QueueDeclared{{Id()}, HostName(), Name(), QueueOptions()};
@@ -106,7 +106,10 @@ storage::Record RecordMaker::Record(size_t kind) {
     case 12: return ProducerAdvanced{HostName(), Name(), Limit(), Ms()};
     case 13: return ProducerForgotten{HostName(), Name()};
     case 14: return MessageIdSeen{{Id()}, {Id()}, Name(), Ms()};
-    default: return MessageIdForgotten{{Id()}, {Id()}, Name()};
+    case 15: return MessageIdForgotten{{Id()}, {Id()}, Name()};
+    case 16: return VirtualHostDeleted{HostName()};
+    case 17: return UserPut{{.name = Name(), .permissions = {{HostName(), Key(), Key(), Key()}}}};
+    default: return UserDeleted{Name()};
   }
 }
 

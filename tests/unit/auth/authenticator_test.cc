@@ -75,6 +75,76 @@ TEST_F(AuthenticatorTest, WithoutUsersEverybodyIsKnown) {
   EXPECT_TRUE(open->Known({})->everything());
 }
 
+storage::User Stored(const std::string& name, const std::string& password) {
+  return {.name = name,
+          .password_hash = HashPassword(password),
+          .certificates = {"cn:" + name},
+          .tags = {"administrator"},
+          .permissions = {{.virtual_host = "/", .configure = "^own", .write = "", .read = ".*"}}};
+}
+
+TEST_F(AuthenticatorTest, TheFirstStoredUserClosesTheDoor) {
+  authenticator_ = *Authenticator::Open({}, stats_);
+  const AccessPtr everything = authenticator_->Known({});
+  const uint64_t before = authenticator_->generation();
+  authenticator_->OnUserChanged({.name = "anna", .user = Stored("anna", "anna")});
+  EXPECT_FALSE(authenticator_->open_to_all());
+  EXPECT_NE(authenticator_->generation(), before);
+  EXPECT_EQ(authenticator_->Known({}), nullptr);
+  EXPECT_EQ(ErrorInfoOf(authenticator_->Renew(everything).status()).reason, "LOGIN_ENDED");
+  const auto access = LogIn(good_);
+  ASSERT_TRUE(access.ok()) << access.status();
+  EXPECT_TRUE((*access)->May(Permission::kConfigure, {"queue", "own.q", "/"}).ok());
+  const absl::Status refusal = (*access)->May(Permission::kConfigure, {"queue", "q", "/"});
+  EXPECT_THAT(std::string(refusal.message()), HasSubstr("AdminService"));
+  EXPECT_EQ(ReasonOf(wrong_), "LOGIN_REFUSED");
+}
+
+TEST_F(AuthenticatorTest, NobodyLogsInAsBeforeAStoredUserChanged) {
+  authenticator_ = *Authenticator::Open({}, stats_);
+  authenticator_->Restore({{"anna", Stored("anna", "anna")}});
+  const AccessPtr before = LogIn(good_).value_or(nullptr);
+  ASSERT_NE(before, nullptr);
+  EXPECT_NE(authenticator_->Known(good_), nullptr);
+  authenticator_->OnUserChanged({.name = "anna", .user = Stored("anna", "bert")});
+  EXPECT_EQ(authenticator_->Known(good_), nullptr);
+  EXPECT_EQ(ReasonOf(good_), "LOGIN_REFUSED");
+  EXPECT_EQ(ErrorInfoOf(authenticator_->Renew(before).status()).reason, "LOGIN_ENDED");
+  EXPECT_EQ(ReasonOf(wrong_), "");
+  authenticator_->OnUserChanged({.name = "anna", .user = std::nullopt});
+  EXPECT_EQ(ReasonOf(wrong_), "LOGIN_REFUSED");
+  EXPECT_FALSE(authenticator_->open_to_all()) << "opens no door that was closed";
+}
+
+TEST_F(AuthenticatorTest, UsersOfTheFileWinByNameAndCertificate) {
+  Write(Anna());
+  Start();
+  storage::User bert = Stored("bert", "bert");
+  bert.certificates = {"cn:anna", "cn:bert"};
+  authenticator_->Restore({{"anna", Stored("anna", "stored")}, {"bert", bert}});
+  const auto anna = LogIn(good_);
+  ASSERT_TRUE(anna.ok()) << anna.status();
+  EXPECT_TRUE((*anna)->user().configured);
+  EXPECT_EQ((*LogIn({.certificates = {"cn:anna"}}))->user_name(), "anna");
+  EXPECT_EQ((*LogIn({.certificates = {"cn:bert"}}))->user_name(), "bert");
+}
+
+TEST_F(AuthenticatorTest, PasswordsAreHashedForOthers) {
+  authenticator_ = *Authenticator::Open({}, stats_);
+  std::promise<std::string> made;
+  authenticator_->Hash("anna", [&made](std::string hash) { made.set_value(std::move(hash)); });
+  EXPECT_TRUE(PasswordMatches(made.get_future().get(), "anna"));
+}
+
+// A store of another time may have expressions that aren't any more.
+TEST_F(AuthenticatorTest, AnExpressionThatIsNonePermitsNothing) {
+  storage::User anna = Stored("anna", "anna");
+  anna.permissions[0].read = "(";
+  const User user = FromStored(anna);
+  EXPECT_FALSE(user.virtual_hosts.at("/").read.Matches("q"));
+  EXPECT_TRUE(user.virtual_hosts.at("/").configure.Matches("own.q"));
+}
+
 TEST_F(AuthenticatorTest, AGoodLoginIsKnownAfterwardsAndAWrongOneNever) {
   Write(Anna());
   Start();

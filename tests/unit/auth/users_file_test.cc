@@ -25,7 +25,7 @@ TEST(UsersFile, HoldsHashesCertificatesTagsAndPatterns) {
       "    virtual_hosts:\n      /: {configure: ^a, write: '.*'}\n      other: {read: b}\n"
       "  bert:\n", "users.yaml");
   ASSERT_TRUE(users.ok()) << users.status();
-  EXPECT_EQ((*users)->size(), 2);
+  EXPECT_EQ((*users)->users().size(), 2U);
   const User* anna = (*users)->Find("anna");
   ASSERT_NE(anna, nullptr);
   EXPECT_THAT(anna->tags, ElementsAre("administrator"));

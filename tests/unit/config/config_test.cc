@@ -124,7 +124,7 @@ TEST_F(ConfigTest, AWrongValueIsReportedWithItsPlace) {
 
 TEST_F(ConfigTest, AddressesThatOthersReachTakeUsersAndTls) {
   const std::vector<std::string> users = {"--listen=0.0.0.0:1", "--users=u"};
-  EXPECT_THAT(MistakeIn({"--listen=0.0.0.0:1"}), HasSubstr("there are no users"));
+  EXPECT_THAT(MistakeIn({"--listen=0.0.0.0:1", "--storage=memory:"}), HasSubstr("there are no users"));
   EXPECT_THAT(MistakeIn(users), HasSubstr("without TLS"));
   EXPECT_EQ(MistakeIn({"--listen=0.0.0.0:1", "--insecure"}), "");
   EXPECT_EQ(MistakeIn({"--listen=0.0.0.0:1", "--users=u", "--tls-certificate=c", "--tls-key=k"}), "");

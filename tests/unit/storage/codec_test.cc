@@ -79,12 +79,12 @@ TEST(Codec, RecordsInARowAreTakenOneByOne) {
 TEST(Codec, StoredBytesStayAsTheyAre) {
   EXPECT_EQ(absl::BytesToHexString(Encode(EntryRemoved{{300}, {2}, true})),
             "5c81e4a806000000"   // CRC-32, length
-            "020a"               // version, kind
+            "030a"               // version, kind
             "ac020201");         // message, queue, last
   EXPECT_EQ(absl::BytesToHexString(Payload(WithHeader({Value::List{
                 {std::string("x")}, {int64_t{-2}}, {1.0}, {true}, {Bytes{"b"}}, {Timestamp{3}},
                 {}}}))),
-            "0206"               // version, kind
+            "0306"               // version, kind
             "01020300"           // id, source, queue, no exchange
             "00"                 // key
             "01046e616d65"       // one argument, "name"
@@ -92,7 +92,7 @@ TEST(Codec, StoredBytesStayAsTheyAre) {
             "010178" "0203" "03000000000000f03f" "0401" "050162" "0606" "00");
   EXPECT_EQ(absl::BytesToHexString(
                 Payload(ProducerAdvanced{"/", "p", 300, -1, {{6, 8}, {12, 12}}})),
-            "020c"               // version, kind
+            "030c"               // version, kind
             "012f" "0170"        // virtual host, producer
             "ac0201"             // last sequence, time
             "02" "0602" "0400"); // two runs: how far from the one before, how much longer than one
