@@ -5,7 +5,8 @@ namespace warren::core {
 
 const VirtualHost* Broker::Impl::FindVirtualHost(const std::string& name) const {
   const auto found = virtual_hosts_.find(name);
-  return found == virtual_hosts_.end() ? nullptr : found->second.get();
+  if (found == virtual_hosts_.end() || found->second->deleting) return nullptr;
+  return found->second.get();
 }
 
 bool Broker::HasVirtualHost(const std::string& name) const {
