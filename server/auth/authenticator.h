@@ -4,8 +4,8 @@
 // of milliseconds by design; the loop asks only what it knows already. What was found good is known
 // for five minutes, by a hash under a key of this process, so that credentials aren't kept. Users
 // and keys are read anew when their files change; what is wrong then is logged, and what was there
-// before still counts. Beside the users of the file stand those of the store; where both have a name
-// the file's counts.
+// before still counts. Beside the users of the file stand those of the store; where both have a
+// name the file's counts.
 //
 // Each refused login has its line in the log (category auth) and is counted.
 //

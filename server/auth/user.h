@@ -1,5 +1,5 @@
-// Who may log in, how, and what for: the users of the users file, and those that the API made, which
-// are in the store.
+// Who may log in, how, and what for: the users of the users file, and those that the API made,
+// which are in the store.
 //
 // Immutable once made; thread-safe.
 #pragma once

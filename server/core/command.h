@@ -127,8 +127,8 @@ struct Unbind {
   BindingSpec binding;
 };
 
-// ---- Users. The core keeps them; what they mean is server/auth's. Each is answered by Replied, once
-// durable and behind UserChanged. ----
+// ---- Users. The core keeps them; what they mean is server/auth's. Each is answered by Replied,
+// once durable and behind UserChanged. ----
 
 // Makes a user, or changes all of one but the permissions.
 struct PutUser {

@@ -1,4 +1,4 @@
-// A virtual host is deleted: at once for everybody, and then, a little at each step, what was in it.
+// A virtual host is deleted: at once for everybody; and then, a little at each step, what is in it.
 //
 // The journal is told first, so that after a crash the deletion goes on where it was. Only when all
 // is gone may there be another host of that name, and are those answered who asked for it.

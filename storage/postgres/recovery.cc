@@ -107,7 +107,8 @@ class Recovery {
   }
 
   absl::Status VirtualHosts() {
-    return Table("warren.virtual_hosts", "name_bytes, deleting", 2, " ORDER BY 1", [this](CopyReader& in) {
+    const std::string columns = "name_bytes, deleting";
+    return Table("warren.virtual_hosts", columns, 2, " ORDER BY 1", [this](CopyReader& in) {
       VirtualHostDeclared host{std::string(in.Required(in.Bytes()))};
       host.deleting = in.Required(in.Bool());
       if (!in.Finish().ok()) return Damaged("warren.virtual_hosts", host.name, in.Finish());

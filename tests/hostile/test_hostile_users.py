@@ -21,9 +21,7 @@ class Admin:
     """Calls of AdminService; failures come back as values."""
 
     def __init__(self, broker: WarrenProcess, who: Optional[str] = None, password: str = PASSWORD):
-        self._channel = grpc.insecure_channel(
-            broker.grpc, (("grpc.use_local_subchannel_pool", 1),)
-        )
+        self._channel = grpc.insecure_channel(broker.grpc, (("grpc.use_local_subchannel_pool", 1),))
         self._metadata = () if who is None else (basic(who, password),)
 
     def __getattr__(self, method: str) -> Callable[..., Any]:

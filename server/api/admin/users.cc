@@ -104,8 +104,9 @@ absl::Status CheckNotConfigured(Api& api, const std::string& name) {
   if (file == nullptr || file->Find(name) == nullptr) return absl::OkStatus();
   const Subject subject = UserSubject(name);
   return Error(absl::StatusCode::kFailedPrecondition, "USER_IS_CONFIGURED", subject,
-               std::string(absl::StrCat(Describe(name), " is in the users file, which alone changes it; "
-                                        "edit auth.users, or choose another name")));
+               std::string(absl::StrCat(Describe(name),
+                                        " is in the users file, which alone changes it; edit "
+                                        "auth.users, or choose another name")));
 }
 
 absl::Status CheckUserName(std::string_view field, const std::string& name) {
@@ -164,7 +165,8 @@ absl::Status CheckCertificatesFree(Api& api, const storage::User& user) {
     const Subject subject = UserSubject(user.name);
     return Error(absl::StatusCode::kFailedPrecondition, "CERTIFICATE_IN_USE", subject,
                  std::string(absl::StrCat(Describe(user.name), ": certificate \"", name,
-                                          "\" logs in user \"", owner, "\"; take it from them first")));
+                                          "\" logs in user \"", owner,
+                                          "\"; take it from them first")));
   }
   return absl::OkStatus();
 }
@@ -304,12 +306,13 @@ struct SetPermissions : UsersCommand {
                           absl::StrCat(field, ": ", made.status().message()));
     }
     if (absl::Status s = CheckNotConfigured(api, request.user()); !s.ok()) return s;
-    return core::SetPermissions{.request = id,
-                                .user = request.user(),
-                                .permissions = {.virtual_host = VirtualHostName(request.virtual_host()),
-                                                .configure = permissions.configure(),
-                                                .write = permissions.write(),
-                                                .read = permissions.read()}};
+    return core::SetPermissions{
+        .request = id,
+        .user = request.user(),
+        .permissions = {.virtual_host = VirtualHostName(request.virtual_host()),
+                        .configure = permissions.configure(),
+                        .write = permissions.write(),
+                        .read = permissions.read()}};
   }
 };
 

@@ -81,7 +81,9 @@ class HostDeletion : public ::testing::Test {
 
   uint64_t QueuesIn(const std::string& host) const {
     uint64_t count = 0;
-    for (const QueueView& queue : broker_->ListQueues()) count += queue.virtual_host == host ? 1 : 0;
+    for (const QueueView& queue : broker_->ListQueues()) {
+      if (queue.virtual_host == host) ++count;
+    }
     return count;
   }
 
