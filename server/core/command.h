@@ -323,10 +323,11 @@ struct BeginShutdown {};
 struct FinishShutdown {};
 
 using Command =
-    std::variant<DeclareVirtualHost, DeleteVirtualHost, DeclareExchange, DeleteExchange, DeclareQueue, DeleteQueue,
-                 PurgeQueue, MoveMessages, CancelScheduledMessages, Bind, Unbind, PutUser, DeleteUser,
-                 SetPermissions, ClearPermissions, OpenPublisher, Publish, ClosePublisher,
-                 Subscribe, Settle, HandedOver, SetPrefetch, DrainConsumer, CloseConsumer, Get, Ack, Commit, Paged, Tick,
-                 Durable, BeginShutdown, FinishShutdown>;
+    std::variant<DeclareVirtualHost, DeleteVirtualHost, DeclareExchange, DeleteExchange,
+                 DeclareQueue, DeleteQueue, PurgeQueue, MoveMessages, CancelScheduledMessages, Bind,
+                 Unbind, PutUser, DeleteUser, SetPermissions, ClearPermissions, OpenPublisher,
+                 Publish, ClosePublisher, Subscribe, Settle, HandedOver, SetPrefetch, DrainConsumer,
+                 CloseConsumer, Get, Ack, Commit, Paged, Tick, Durable, BeginShutdown,
+                 FinishShutdown>;
 
 }  // namespace warren::core

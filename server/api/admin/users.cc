@@ -297,9 +297,10 @@ struct SetPermissions : UsersCommand {
     if (absl::Status s = CheckUserName("user", request.user()); !s.ok()) return s;
     if (absl::Status s = CheckName("virtual_host", request.virtual_host()); !s.ok()) return s;
     const v1::Permissions& permissions = request.permissions();
-    for (const auto& [field, pattern] : {std::pair("permissions.configure", permissions.configure()),
-                                         std::pair("permissions.write", permissions.write()),
-                                         std::pair("permissions.read", permissions.read())}) {
+    for (const auto& [field, pattern] :
+         {std::pair("permissions.configure", permissions.configure()),
+          std::pair("permissions.write", permissions.write()),
+          std::pair("permissions.read", permissions.read())}) {
       const auto made = auth::Pattern::Make(pattern);
       if (made.ok()) continue;
       return InvalidField(field, "PATTERN_INVALID",
