@@ -22,7 +22,6 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "server/api/definitions/document.h"
-#include "server/api/definitions/import.h"
 #include "server/api/library_log.h"
 #include "server/api/server.h"
 #include "server/auth/authenticator.h"
@@ -167,14 +166,6 @@ absl::StatusOr<warren::api::Document> ReadDefinitionsFile(const std::string& pat
   return absl::InvalidArgumentError(absl::StrCat(path, ": ", document.status().message()));
 }
 
-// Declares what the document says, before anybody is let in. What the core refuses it refuses at
-// once; that the rest is durable comes while the loop runs, so `import` must outlive that.
-void Declare(warren::api::Import& import) {
-  while (!import.GoOn()) {
-  }
-  for (const auto& [level, line] : import.Troubles()) Log(level, "definitions", {{"about", line}});
-}
-
 // Checks the files that the configuration names.
 int Validate(const warren::config::Config& config) {
   auth::Stats stats;
@@ -288,9 +279,8 @@ int Serve(const warren::config::Config& config, std::function<void()> reload) {
       loop.Submit(warren::core::DeclareVirtualHost{.request = {}, .name = name});
     }
     loop.registry().SetUsers(authenticator->get());
-    warren::api::Import import(*std::move(definitions), loop, {});
-    Declare(import);
     (*server)->Serve(loop, **authenticator, auth_stats);
+    (*server)->Declare(*std::move(definitions));
     signals.OnStop([&loop] { loop.Post(warren::runtime::StopRequested{}); });
     vitals.Serving([&loop](warren::runtime::Mail mail) { loop.Post(std::move(mail)); });
     std::cout << "listening on grpc=" << (*server)->address()

@@ -7,12 +7,14 @@
 #include <algorithm>
 #include <chrono>
 #include <limits>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "server/api/handlers.h"
 #include "server/api/ticker.h"
 #include "server/base/check.h"
 #include "server/base/error.h"
+#include "server/runtime/log.h"
 #include "server/runtime/clock.h"
 
 namespace warren::api {
@@ -117,6 +119,16 @@ void Server::Serve(runtime::Loop& loop, auth::Authenticator& authenticator,
   ServeAdmin(*api_);
   ServeHealth(*api_, health_);
   StartTicker(*api_);
+}
+
+void Server::Declare(Document definitions) {
+  import_.emplace(std::move(definitions), *api_, ImportOptions());
+  // What the core refuses it refuses at once; that the rest is durable comes later.
+  while (!import_->GoOn()) {
+  }
+  for (const auto& [level, line] : import_->Troubles()) {
+    runtime::Log(level, "definitions", {{"about", line}});
+  }
 }
 
 void Server::ShutDown() { server_->Shutdown(std::chrono::system_clock::now() + kGrace); }

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "server/api/admin/import.h"
 #include "server/api/call.h"
 #include "server/api/convert/interner.h"
 #include "server/api/facts.h"
@@ -44,6 +45,10 @@ class Server final : public runtime::Listener {
   // All must outlive the loop's run. REQUIRES: called once.
   void Serve(runtime::Loop& loop, auth::Authenticator& authenticator, auth::Stats& auth_stats);
 
+  // Carries definitions out, and logs what an operator should hear of it. Between Serve and the
+  // loop's run: nobody is let in before. REQUIRES: called once.
+  void Declare(Document definitions);
+
   // ---- runtime::Listener ----
   void OnDraining() override { health_.serving = false; }
   void ShutDown() override;
@@ -59,7 +64,8 @@ class Server final : public runtime::Listener {
   std::unique_ptr<grpc::ServerCompletionQueue> queue_;
   std::unique_ptr<grpc::Server> server_;
   Interner interner_;
-  std::optional<Api> api_;  // once it serves
+  std::optional<Api> api_;        // once it serves
+  std::optional<Import> import_;  // whose answers come while the loop runs
 };
 
 }  // namespace warren::api

@@ -5,9 +5,9 @@
 #include <string>
 #include <utility>
 
+#include "server/api/admin/import.h"
 #include "server/api/convert/error.h"
 #include "server/api/definitions/export.h"
-#include "server/api/definitions/import.h"
 #include "server/api/handlers.h"
 #include "server/api/look.h"
 #include "server/runtime/log.h"
@@ -76,7 +76,7 @@ class ImportCall final : public Call {
       status_ = document.status();
       return;
     }
-    import_.emplace(*std::move(document), loop(),
+    import_.emplace(*std::move(document), api(),
                     ImportOptions{.dry_run = request.dry_run(),
                                   .tell_extra = request.tell_extra(),
                                   .on_answer = [this] { wake_.Set(); }});
@@ -85,10 +85,10 @@ class ImportCall final : public Call {
                  {{"user", access()->user_name()}, {"connection", context().peer()}});
   }
 
-  bool MayGoOn() const { return import_.has_value() && !gone() && stopped().ok() && denied().ok(); }
+  // Who was let in at its begin may see it through: the users that it makes may close the door.
+  bool MayGoOn() const { return import_.has_value() && !gone() && stopped().ok(); }
 
   void Finish(void* tag) {
-    if (status_.ok()) status_ = denied();
     if (status_.ok()) status_ = stopped();
     if (status_.ok() && gone()) status_ = absl::CancelledError("the client has gone");
     if (absl::IsPermissionDenied(status_)) NoteRefusal(status_, true);

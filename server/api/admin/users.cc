@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/api/admin/list.h"
+#include "server/api/admin/user_commands.h"
 #include "server/api/handlers.h"
 #include "server/api/unary.h"
 #include "server/auth/password.h"
@@ -337,6 +338,16 @@ struct ClearPermissions : UsersCommand {
 };
 
 }  // namespace
+
+absl::StatusOr<core::Command> PutUserCommand(Api& api, v1::PutUserRequest& request,
+                                             core::RequestId id) {
+  return PutUser::ToCommand(api, request, id);
+}
+
+absl::StatusOr<core::Command> SetPermissionsCommand(Api& api, v1::SetPermissionsRequest& request,
+                                                    core::RequestId id) {
+  return SetPermissions::ToCommand(api, request, id);
+}
 
 void ServeAdminUsers(Api& api) {
   const auto service = v1::AdminService::service_full_name();

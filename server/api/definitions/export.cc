@@ -81,10 +81,31 @@ void Export::Part(const core::Broker& broker) {
         SetBinding(binding.binding, bind.mutable_binding());
       }
       after_binding_ = part.last;
-      return Next(part.done, Kind::kDone);
+      return Next(part.done, Kind::kUsers);
     }
+    case Kind::kUsers:
+      if (only_.empty()) Users(broker);
+      return Next(true, Kind::kDone);
     case Kind::kDone:
       return;
+  }
+}
+
+void Export::Users(const core::Broker& broker) {
+  for (const auto& [name, user] : broker.users()) {
+    v1::PutUserRequest& put = *definitions_.add_users();
+    put.set_name(name);
+    put.set_password_hash(user.password_hash);
+    for (const std::string& tag : user.tags) put.add_tags(tag);
+    for (const std::string& certificate : user.certificates) put.add_certificates(certificate);
+    for (const storage::UserPermissions& may : user.permissions) {
+      v1::SetPermissionsRequest& set = *definitions_.add_permissions();
+      set.set_user(name);
+      set.set_virtual_host(may.virtual_host);
+      set.mutable_permissions()->set_configure(may.configure);
+      set.mutable_permissions()->set_write(may.write);
+      set.mutable_permissions()->set_read(may.read);
+    }
   }
 }
 

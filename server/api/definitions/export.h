@@ -22,12 +22,13 @@ class Export {
   v1::Definitions TakeDefinitions();
 
  private:
-  enum class Kind { kVirtualHosts, kExchanges, kQueues, kBindings, kDone };
+  enum class Kind { kVirtualHosts, kExchanges, kQueues, kBindings, kUsers, kDone };
 
   bool Wants(const std::string& virtual_host) const {
     return only_.empty() || only_ == virtual_host;
   }
   void Part(const core::Broker& broker);
+  void Users(const core::Broker& broker);
   void Next(bool done, Kind next) {
     if (done) kind_ = next;
   }

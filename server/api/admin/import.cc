@@ -1,13 +1,15 @@
-#include "server/api/definitions/import.h"
+#include "server/api/admin/import.h"
 
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 
+#include <algorithm>
 #include <set>
 #include <utility>
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "server/api/admin/user_commands.h"
 #include "server/api/convert/limits.h"
 #include "server/api/convert/topology.h"
 #include "server/core/option_difference.h"
@@ -38,6 +40,16 @@ std::string Bytes(const std::string& host, const std::string& rest) {
   return absl::StrCat(host.size(), ":", host, rest);
 }
 
+// Whether that is what is asked for; a login that is left out is as it is.
+bool IsAs(const storage::User& user, const v1::PutUserRequest& wanted) {
+  const auto same = [](const std::vector<std::string>& a, const auto& b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end());
+  };
+  return same(user.tags, wanted.tags()) && same(user.certificates, wanted.certificates()) &&
+         (wanted.login_case() == v1::PutUserRequest::LOGIN_NOT_SET ||
+          user.password_hash == wanted.password_hash());
+}
+
 // `source -> destination (key)`.
 std::string NameOf(const v1::Binding& binding) {
   return absl::StrCat(binding.source(), " -> ",
@@ -47,8 +59,16 @@ std::string NameOf(const v1::Binding& binding) {
 
 }  // namespace
 
-Import::Import(Document document, runtime::Loop& loop, ImportOptions options)
-    : loop_(loop), options_(std::move(options)), document_(std::move(document)) {
+Import::Import(Document document, Api& api, ImportOptions options)
+    : api_(api),
+      loop_(api.loop),
+      options_(std::move(options)),
+      document_(std::move(document)) {
+  // The first user closes the door, so it has to be one who can open it.
+  auto& users = *document_.definitions.mutable_users();
+  std::stable_partition(users.begin(), users.end(), [](const v1::PutUserRequest& user) {
+    return std::find(user.tags().begin(), user.tags().end(), "administrator") != user.tags().end();
+  });
   for (const v1::DefinitionResult& result : document_.not_applicable) {
     *response_.add_results() = result;
   }
@@ -65,6 +85,27 @@ bool Import::GoOn() {
     if (!One()) return !options_.tell_extra || Extra();
   }
   return false;
+}
+
+bool Import::One() {
+  const v1::Definitions& all = document_.definitions;
+  // The next of this list, if it has one more.
+  const auto next = [this](const auto& list, int number, auto look) {
+    if (list_ != number) return false;
+    if (index_ == list.size()) {
+      ++list_;
+      index_ = 0;
+      return false;
+    }
+    look(list[index_++]);
+    return true;
+  };
+  return next(all.virtual_hosts(), 0, [this](const auto& name) { VirtualHost(name); }) ||
+         next(all.exchanges(), 1, [this](const auto& wanted) { Exchange(wanted); }) ||
+         next(all.queues(), 2, [this](const auto& wanted) { Queue(wanted); }) ||
+         next(all.bindings(), 3, [this](const auto& wanted) { Binding(wanted); }) ||
+         next(all.users(), 4, [this](const auto& wanted) { User(wanted); }) ||
+         next(all.permissions(), 5, [this](const auto& wanted) { Permissions(wanted); });
 }
 
 bool Import::Extra() {
@@ -98,6 +139,16 @@ bool Import::Extra() {
       [](const v1::BindRequest& one) { return Bytes(one.virtual_host(), Bytes(one.binding())); },
       [](const v1::BindRequest& one, const char* kind) {
         return Name{kind, one.virtual_host(), NameOf(one.binding())};
+      });
+  tell(
+      "user", here.users(), wanted.users(),
+      [](const v1::PutUserRequest& one) { return one.name(); },
+      [](const v1::PutUserRequest& one, const char* kind) { return Name{kind, "", one.name()}; });
+  tell(
+      "permissions", here.permissions(), wanted.permissions(),
+      [](const v1::SetPermissionsRequest& one) { return Bytes(one.virtual_host(), one.user()); },
+      [](const v1::SetPermissionsRequest& one, const char* kind) {
+        return Name{kind, one.virtual_host(), one.user()};
       });
   return true;
 }
@@ -172,6 +223,53 @@ void Import::Binding(const v1::BindRequest& wanted) {
                      .virtual_host = wanted.virtual_host(),
                      .binding = *std::move(binding)});
   }
+}
+
+void Import::User(const v1::PutUserRequest& wanted) {
+  const Name object{"user", "", wanted.name()};
+  const auto file = api_.authenticator.configured();
+  if (file != nullptr && file->Find(wanted.name()) != nullptr) {
+    Tell(object, v1::DEFINITION_CHANGE_CONFLICT, "is in the users file, which alone changes it");
+    return;
+  }
+  const auto& users = loop_.broker().users();
+  const auto current = users.find(wanted.name());
+  if (current != users.end() && IsAs(current->second, wanted)) return Unchanged();
+  v1::PutUserRequest request = wanted;
+  auto command = PutUserCommand(api_, request, {});
+  if (!command.ok()) {
+    Tell(object, v1::DEFINITION_CHANGE_FAILED, Text(command.status()));
+    return;
+  }
+  Carry(object,
+        current == users.end() ? v1::DEFINITION_CHANGE_CREATED : v1::DEFINITION_CHANGE_UPDATED,
+        *std::move(command));
+}
+
+void Import::Permissions(const v1::SetPermissionsRequest& wanted) {
+  const Name object{"permissions", wanted.virtual_host(), wanted.user()};
+  const auto& users = loop_.broker().users();
+  const auto user = users.find(wanted.user());
+  const storage::UserPermissions* current = nullptr;
+  if (user != users.end()) {
+    for (const storage::UserPermissions& one : user->second.permissions) {
+      if (one.virtual_host == wanted.virtual_host()) current = &one;
+    }
+  }
+  const v1::Permissions& may = wanted.permissions();
+  if (current != nullptr && current->configure == may.configure() &&
+      current->write == may.write() && current->read == may.read()) {
+    return Unchanged();
+  }
+  v1::SetPermissionsRequest request = wanted;
+  auto command = SetPermissionsCommand(api_, request, {});
+  if (!command.ok()) {
+    Tell(object, v1::DEFINITION_CHANGE_FAILED, Text(command.status()));
+    return;
+  }
+  Carry(object,
+        current == nullptr ? v1::DEFINITION_CHANGE_CREATED : v1::DEFINITION_CHANGE_UPDATED,
+        *std::move(command));
 }
 
 std::vector<std::pair<runtime::LogLevel, std::string>> Import::Troubles() const {

@@ -5,7 +5,7 @@
 // wait for the answers. What a part asks for is there for the next one at once, since the core
 // decides in order; that it is durable comes with the answers.
 //
-// Loop thread only; the loop must outlive it.
+// Loop thread only; the Api must outlive it.
 #pragma once
 
 #include <cstddef>
@@ -15,11 +15,11 @@
 #include <utility>
 #include <vector>
 
+#include "server/api/call.h"
 #include "server/api/definitions/document.h"
 #include "server/api/definitions/export.h"
 #include "server/core/command.h"
 #include "server/runtime/log.h"
-#include "server/runtime/loop.h"
 #include "server/runtime/sinks.h"
 
 namespace warren::api {
@@ -33,7 +33,7 @@ struct ImportOptions {
 
 class Import {
  public:
-  Import(Document document, runtime::Loop& loop, ImportOptions options);
+  Import(Document document, Api& api, ImportOptions options);
   ~Import();
   Import(const Import&) = delete;
   Import& operator=(const Import&) = delete;
@@ -77,6 +77,8 @@ class Import {
   void Exchange(const v1::DeclareExchangeRequest& wanted);
   void Queue(const v1::DeclareQueueRequest& wanted);
   void Binding(const v1::BindRequest& wanted);
+  void User(const v1::PutUserRequest& wanted);
+  void Permissions(const v1::SetPermissionsRequest& wanted);
 
   // Goes on with telling what is in the broker alone; whether that was all.
   bool Extra();
@@ -88,9 +90,10 @@ class Import {
   void Carry(const Name& object, v1::DefinitionChange change, core::Command command);
   void Answered(Answer& answer, const absl::Status& status);
 
+  Api& api_;
   runtime::Loop& loop_;
   const ImportOptions options_;
-  const Document document_;
+  Document document_;
   v1::ImportDefinitionsResponse response_;
   int list_ = 0;   // of the document's lists, in the order in which they depend on one another
   int index_ = 0;  // in that list
