@@ -1,10 +1,10 @@
 // The journal in PostgreSQL: rows that people can read with SQL, in the schema `warren`.
 //
 // Place in the life of a message: step 6. Each Append is one transaction: messages and settlements
-// are streamed in with COPY (a few of them: as prepared INSERTs), and its last statement is the fence and the mark in one: it takes
-// effect only while this broker owns the shard, and stores the transaction's number. So a broker
-// that was deposed writes nothing, and a transaction whose outcome got lost with its connection is
-// neither lost nor done twice.
+// are streamed in with COPY, or inserted if they are few, and its last statement is the fence and
+// the mark in one: it takes effect only while this broker owns the shard, and stores the
+// transaction's number. So a broker that was deposed writes nothing, and a transaction whose outcome
+// got lost with its connection is neither lost nor done twice.
 //
 // Messages lie in segments (segments.h), which are dropped whole; so there is nothing to vacuum.
 //
