@@ -68,7 +68,9 @@ absl::Status Access::May(Permission permission, const Subject& object) const {
 bool Access::Has(Tag tag) const {
   if (everything()) return true;
   const std::vector<std::string>& tags = user_->tags;
-  const auto has = [&tags](Tag t) { return std::find(tags.begin(), tags.end(), TagName(t)) != tags.end(); };
+  const auto has = [&tags](Tag t) {
+    return std::find(tags.begin(), tags.end(), TagName(t)) != tags.end();
+  };
   return has(tag) || has(Tag::kAdministrator);
 }
 

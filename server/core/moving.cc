@@ -27,7 +27,8 @@ absl::Status Broker::Impl::FindEnds(const MoveMessages& c, Queue** source, Queue
   if (*from == *to) {
     const Subject subject{"queue", c.source, c.virtual_host};
     return Error(absl::StatusCode::kFailedPrecondition, "SAME_QUEUE", subject,
-                 absl::StrCat(Describe(subject), " is both source and destination; name two queues"));
+                 absl::StrCat(Describe(subject),
+                              " is both source and destination; name two queues"));
   }
   *source = *from;
   *destination = *to;

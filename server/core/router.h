@@ -33,8 +33,8 @@ class Router {
                             std::string_view routing_key, const storage::Headers& headers);
 
  private:
-  // The one walk: on_queue(queue, binding, from) and on_exchange(exchange, binding, from) for what is
-  // reached for the first time; from: which of the exchanges, by the order in which they were reached.
+  // The one walk: on_queue(queue, binding, from) and on_exchange(exchange, binding, from) for what
+  // is reached for the first time; from: which of the exchanges, in the order of reaching them.
   template <typename OnQueue, typename OnExchange>
   void Walk(const VirtualHost& virtual_host, Exchange& exchange, std::string_view routing_key,
             const storage::Headers& headers, OnQueue on_queue, OnExchange on_exchange);

@@ -104,7 +104,8 @@ class CloseConnection {
     if (absl::Status s = CheckShortText("reason", request.reason()); !s.ok()) return s;
     peer_ = request.peer();
     status_ = Error(absl::StatusCode::kAborted, "CONNECTION_CLOSED", {"connection", peer_, ""},
-                    std::string(absl::StrCat("an operator closed the connection", request.reason().empty() ? "" : ": ",
+                    std::string(absl::StrCat("an operator closed the connection",
+                                             request.reason().empty() ? "" : ": ",
                                              request.reason(), "; connect anew")));
     return absl::OkStatus();
   }
@@ -126,7 +127,8 @@ class CloseConnection {
                                             "\" has no other calls or streams open; "
                                             "ListConnections names those that have")));
     }
-    runtime::Log(runtime::LogCategory::kApi, runtime::LogLevel::kInfo, "connection closed by an operator",
+    runtime::Log(runtime::LogCategory::kApi, runtime::LogLevel::kInfo,
+                 "connection closed by an operator",
                  {{"connection", peer_},
                   {"user", caller.access.user_name()},
                   {"calls", std::to_string(closed_)}});

@@ -45,9 +45,8 @@ void Reference::Move(ReferenceQueue& from, const Copy& copy, ReferenceQueue& to)
   if (message.expiration_ms) {
     // Both times to live began together in the queue that it leaves, and the shorter one counted.
     int64_t own_ms = copy.expires_at_ms;
-    if (const auto& ttl_ms = from.options.message_ttl_ms; ttl_ms && *ttl_ms < *message.expiration_ms) {
-      own_ms += *message.expiration_ms - *ttl_ms;
-    }
+    const auto& ttl_ms = from.options.message_ttl_ms;
+    if (ttl_ms && *ttl_ms < *message.expiration_ms) own_ms += *message.expiration_ms - *ttl_ms;
     moved.expires_at_ms = own_ms;
   }
   if (const auto& ttl_ms = to.options.message_ttl_ms) {

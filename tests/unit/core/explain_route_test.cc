@@ -64,7 +64,7 @@ class ExplainRoute : public ::testing::Test {
     return reached;
   }
 
-  const RouteExplanation Explain(const std::string& exchange, const std::string& key,
+  RouteExplanation Explain(const std::string& exchange, const std::string& key,
                                  const storage::Headers& headers = {}) {
     auto explained = broker_.ExplainRoute("/", exchange, key, headers);
     EXPECT_TRUE(explained.ok()) << explained.status();
