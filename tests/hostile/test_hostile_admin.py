@@ -40,7 +40,7 @@ SEEN = {
     "ListConsumers": pb.ListConsumersRequest,
     "ListScheduledMessages": pb.ListScheduledMessagesRequest,
 }
-# Methods that touch an object -> a request about one that `limited` may touch and one that it may not.
+# Methods that touch an object -> a request about one that `limited` may touch, and about another.
 TOUCHED: dict[str, tuple[Any, Any, str, str]] = {
     "ExplainRoute": (
         pb.ExplainRouteRequest(exchange="own.e"),

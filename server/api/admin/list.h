@@ -1,6 +1,6 @@
 // What all lists in pages have in common: a page is filled by walking over what there is, in parts.
 //
-// A List is a PlainList, or has what that has, and names the method and its messages as a Look does:
+// A List is a PlainList, or has what that has, and names method and messages as a Look does:
 //   static constexpr std::string_view kName;     // in its tokens
 //   static constexpr size_t kNumbers;            // of them
 //   void GoTo(PagePlace);                        // where the page begins
@@ -95,7 +95,7 @@ class PagedLook {
   List list_;
 };
 
-// What most lists are: nothing but the number of items ends a page, and nothing is to be told beside.
+// What most lists are: only the number of items ends a page, and there is nothing else to tell.
 struct PlainList {
   static constexpr uint32_t kMaxPage = kMaxPageSize;
   static bool IsFull() { return false; }

@@ -16,8 +16,8 @@ namespace {
 
 constexpr uint32_t kMaxEntries = 100;  // of a page
 constexpr uint64_t kDefaultBodyBytes = uint64_t{64} << 10;
-// A page ends when it has so much, so that it passes the limit that clients have by default (4 MiB),
-// but for one body that is larger by itself.
+// A page ends when it has so much, so that it passes the limit that clients have by default
+// (4 MiB), but for one body that is larger by itself.
 constexpr size_t kPageBytes = size_t{2} << 20;
 
 uint64_t BodyLimit(uint64_t asked) { return asked != 0 ? asked : kDefaultBodyBytes; }
@@ -30,11 +30,10 @@ struct EntryList {
  protected:
   // Appends up to `max` entries of a queue behind `mark`, which goes along; true: that was all.
   template <typename Response>
-  bool AddEntries(const Caller& caller, storage::QueueId queue, std::optional<core::EntryPlace> only,
-                  size_t max, const std::string& virtual_host, const std::string& name,
-                  core::EntryMark& mark, Response& response) {
-    // One after the other, since how many fit is known only then; they stand in line behind each
-    // other, so a part is cheap.
+  bool AddEntries(const Caller& caller, storage::QueueId queue,
+                  std::optional<core::EntryPlace> only, size_t max,
+                  const std::string& virtual_host, const std::string& name, core::EntryMark& mark,
+                  Response& response) {
     auto part = caller.broker().Peek(queue, mark, only, max);
     mark = part.last;
     for (const core::EntryView& entry : part.items) {
@@ -50,11 +49,10 @@ struct EntryList {
   size_t bytes_ = 0;
 };
 
-// How many entries surely fit into what is left of a page: one part is never too much by more than
-// one part's bodies.
+// So many that what comes after the page was all but full is no more than half a page.
 size_t EntriesAtATime(uint64_t max_body_bytes) {
-  const uint64_t fit = kPageBytes / std::max<uint64_t>(max_body_bytes, 1);
-  return static_cast<size_t>(std::clamp<uint64_t>(fit, 1, kMaxEntries));
+  const uint64_t largest = std::min<uint64_t>(max_body_bytes, kPageBytes) + kMaxHeaderBytes;
+  return std::max<size_t>(kPageBytes / 2 / largest, 1);
 }
 
 class PeekQueue : public EntryList {
