@@ -126,9 +126,8 @@ def test_a_list_shows_the_virtual_hosts_that_one_sees(
     got = answer(guarded, who, method, SEEN[method]())
     assert not isinstance(got, Failure), got
     entries = getattr(got, got.DESCRIPTOR.fields[0].name)
-    assert {entry.virtual_host for entry in entries} <= sees
-    if method in ("ListExchanges", "ListQueues"):
-        assert {entry.virtual_host for entry in entries} - {"made"} == sees - {"made"}
+    seen = {entry.virtual_host for entry in entries} - {"made"}  # by another test
+    assert seen == sees if method in ("ListExchanges", "ListQueues") else seen <= sees
     for virtual_host in ("/", "other"):
         one = answer(guarded, who, method, SEEN[method](virtual_host=virtual_host))
         if virtual_host in sees:

@@ -137,8 +137,7 @@ struct SetLogLevels {
   }
 };
 
-class Drain {
- public:
+struct Drain {
   using Request = v1::DrainRequest;
   using Response = v1::DrainResponse;
   static constexpr auto kRequest = &RawAdminService::RequestDrain;
@@ -148,12 +147,10 @@ class Drain {
     runtime::Log(runtime::LogLevel::kInfo, "asked to drain and stop",
                  {{"user", caller.access.user_name()},
                   {"connection", std::string(caller.session.View().peer)}});
+    // That holds, and it begins at the end of this turn. Who waited for it might find the broker
+    // over already.
     caller.api.loop.RequestStop();
     return absl::OkStatus();
-  }
-
-  static absl::StatusOr<bool> Continue(const Caller& caller, Response&) {
-    return !caller.api.loop.shutdown().stopping().ok();
   }
 };
 

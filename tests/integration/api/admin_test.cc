@@ -333,10 +333,12 @@ TEST_F(AdminTest, TheOverviewIsWhatIsThere) {
   StartAll();
   DeclareQueue("q");
   Publish("q", 3);
+  const Open<PublisherStream> publisher = OpenPublisher();  // a connection beside the asker's
   const auto overview = Ask(&v1::AdminService::Stub::GetOverview, v1::GetOverviewRequest());
   EXPECT_EQ(overview.ready_messages(), 3u);
   EXPECT_EQ(overview.queues(), 1u);
   EXPECT_EQ(overview.connections(), 2u);
+  EXPECT_EQ(overview.publishers(), 1u);
   EXPECT_FALSE(overview.draining());
   EXPECT_FALSE(overview.has_alarm());
   EXPECT_FALSE(overview.has_certificate_expires_at());
