@@ -255,6 +255,15 @@ def test_names_that_are_not_there_or_are_none(guarded: WarrenProcess) -> None:
             "INVALID_ARGUMENT", "BATCH_INVALID", "10001")
 
 
+def test_every_method_answers(guarded: WarrenProcess) -> None:
+    """Also those that aren't served: a call that nobody takes would wait for ever."""
+    with Wire(guarded.grpc, [basic("nobody")]) as wire:
+        for method in ADMIN.methods:
+            request = getattr(pb, method.input_type.name)()
+            got = wire.call(method.name, request, timeout=10)
+            assert not isinstance(got, Failure) or got.code != "DEADLINE_EXCEEDED", method.name
+
+
 def test_frames_that_are_none_are_refused(guarded: WarrenProcess) -> None:
     with Wire(guarded.grpc, [basic("root")]) as wire:
         for method in (*TAGGED, *SEEN, "PeekQueue", "MoveMessages", "GetOverview"):
