@@ -2,6 +2,7 @@
 //
 // configuration -> users, certificates -> HTTP port -> journal -> recovery -> listen -> loop, until a
 // signal or a failing journal.
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <functional>
@@ -34,10 +35,13 @@
 #include "server/config/version.h"
 #include "server/core/broker.h"
 #include "server/metrics/monitor.h"
+#include "server/metrics/probe.h"
 #include "server/runtime/disk_watch.h"
 #include "server/runtime/log.h"
 #include "server/runtime/loop.h"
 #include "server/runtime/recovery.h"
+#include "server/runtime/service_manager.h"
+#include "server/runtime/shutdown.h"
 #include "server/runtime/signals.h"
 #include "server/runtime/stall_reporter.h"
 #include "server/runtime/vitals.h"
@@ -181,6 +185,27 @@ int Validate(const warren::config::Config& config) {
   return 0;
 }
 
+// Whether a running broker is well, as its own health page says.
+int Probe(const warren::config::Config& config, std::string_view page) {
+  if (page != "livez" && page != "readyz" && page != "startupz") {
+    std::cerr << "warren: \"" << page << "\" is none of livez, readyz, startupz\n";
+    return kUsageError;
+  }
+  const auto answer = warren::metrics::Probe(config.http, std::string(page));
+  if (!answer.ok()) {
+    std::cerr << "warren: " << answer.status().message() << "\n";
+    return kFailed;
+  }
+  std::cout << answer->body << std::flush;
+  return answer->status == 200 ? 0 : kFailed;
+}
+
+// What a broker takes at most from the request to stop to its end, with some room.
+std::chrono::milliseconds StopPatience(const warren::runtime::ShutdownOptions& shutdown) {
+  constexpr std::chrono::seconds kEnding(10);
+  return std::chrono::milliseconds(shutdown.drain_timeout_ms + shutdown.flush_timeout_ms) + kEnding;
+}
+
 // What the log levels are to be is read anew with each SIGHUP.
 void Reload(int argc, const char* const* argv) {
   const auto config = warren::config::ReloadConfig(argc, argv);
@@ -195,7 +220,6 @@ void Reload(int argc, const char* const* argv) {
 
 int Serve(const warren::config::Config& config, std::function<void()> reload) {
   warren::runtime::Signals signals;
-  signals.OnReload(std::move(reload));
   // Before the store is opened: a mistake in these files is to be known at once.
   auth::Stats auth_stats;
   auto authenticator = auth::Authenticator::Open(LoginOptions(config.auth), auth_stats);
@@ -207,6 +231,15 @@ int Serve(const warren::config::Config& config, std::function<void()> reload) {
   warren::runtime::StallReporter stalls;
   warren::runtime::Stats stats;
   warren::runtime::Vitals vitals;
+  warren::runtime::ServiceManager manager(warren::runtime::ServiceManagerFromEnvironment(), vitals,
+                                          stalls, stats);
+  const warren::runtime::ShutdownOptions shutdown = {.drain_timeout_ms = config.drain_timeout_ms};
+  signals.OnReload([&manager, &reload] { manager.Reload(reload); });
+  // Signals outlive what they are told to.
+  const absl::Cleanup deaf = [&signals] {
+    signals.OnReload(nullptr);
+    signals.OnStop(nullptr);
+  };
   // Before the store, which may be waited for: whoever started the broker can ask what it does.
   std::unique_ptr<warren::metrics::Monitor> monitor;
   if (!config.http.empty()) {
@@ -220,13 +253,17 @@ int Serve(const warren::config::Config& config, std::function<void()> reload) {
 
   std::stop_source stop_journal;
   // A database that can't be reached, or is another broker's for now, is waited for.
-  signals.OnStop([&stop_journal] { stop_journal.request_stop(); });
+  signals.OnStop([&] {
+    manager.Stopping(StopPatience(shutdown));
+    stop_journal.request_stop();
+  });
   auto journal = warren::storage::OpenJournal({.url = config.storage,
                                                .password_file = config.storage_password_file,
                                                .lease_ms = config.lease_ms,
                                                .observer = &stalls,
                                                .stop = stop_journal.get_token()});
-  signals.OnStop(nullptr);
+  // Recovery asks by itself whether it is to stop.
+  signals.OnStop([&] { manager.Stopping(StopPatience(shutdown)); });
   if (signals.stop_requested()) return 0;
   if (!journal.ok()) return Fail("can't open the store", journal.status());
   vitals.Recovering(**journal);
@@ -269,7 +306,7 @@ int Serve(const warren::config::Config& config, std::function<void()> reload) {
   {
     warren::runtime::Loop loop((*server)->queue(), broker, **journal, stats,
                                {.flow = {.memory_bytes = config.memory_limit},
-                                .shutdown = {.drain_timeout_ms = config.drain_timeout_ms},
+                                .shutdown = shutdown,
                                 .spill = spill->get()});
     warren::runtime::DiskWatch disks(
         {.folders = FolderPaths(config), .free_limit_bytes = config.disk_free_limit},
@@ -281,10 +318,15 @@ int Serve(const warren::config::Config& config, std::function<void()> reload) {
     loop.registry().SetUsers(authenticator->get());
     (*server)->Serve(loop, **authenticator, auth_stats);
     (*server)->Declare(*std::move(definitions));
-    signals.OnStop([&loop] { loop.Post(warren::runtime::StopRequested{}); });
+    signals.OnStop([&] {
+      manager.Stopping(StopPatience(shutdown));
+      loop.Post(warren::runtime::StopRequested{});
+    });
     vitals.Serving([&loop](warren::runtime::Mail mail) { loop.Post(std::move(mail)); });
-    std::cout << "listening on grpc=" << (*server)->address()
-              << " http=" << (monitor != nullptr ? monitor->address() : "none") << std::endl;
+    const std::string listening = "grpc=" + (*server)->address() +
+                                  " http=" + (monitor != nullptr ? monitor->address() : "none");
+    std::cout << "listening on " << listening << std::endl;
+    manager.Ready("serving on " + listening);
     ended = loop.Run(**server);
     signals.OnStop(nullptr);
     stalls.Detach();
@@ -301,9 +343,16 @@ int Serve(const warren::config::Config& config, std::function<void()> reload) {
 
 int main(int argc, char** argv) {
   if (argc == 2 && std::string_view(argv[1]) == "hash-password") return PrintPasswordHash();
+  std::string_view page;  // to ask a running broker for
+  if (argc >= 3 && std::string_view(argv[1]) == "probe") {
+    page = argv[2];
+    argc -= 2;
+    argv += 2;
+  }
   std::variant<warren::config::Config, int> parsed = warren::config::ParseConfig(argc, argv);
   if (const int* exit_code = std::get_if<int>(&parsed)) return *exit_code;
   const auto& config = std::get<warren::config::Config>(parsed);
+  if (!page.empty()) return Probe(config, page);
   if (config.validate) return Validate(config);
   warren::runtime::StartLog(config.log.levels, config.log.form);
   warren::api::RouteLibraryLogs();

@@ -1,7 +1,11 @@
-# Writes revision.h: which state of the sources this is, as git knows it; "unknown" outside of git.
+# Writes revision.h: which state of the sources this is, as REVISION or git has it; "unknown" without
+# either.
 # Run at each build; the file is touched only if that has changed.
-execute_process(COMMAND git rev-parse --short=12 HEAD WORKING_DIRECTORY ${SOURCE}
-                OUTPUT_VARIABLE revision OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+set(revision ${REVISION})
+if(NOT revision)
+  execute_process(COMMAND git rev-parse --short=12 HEAD WORKING_DIRECTORY ${SOURCE}
+                  OUTPUT_VARIABLE revision OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+endif()
 if(NOT revision)
   set(revision unknown)
 endif()

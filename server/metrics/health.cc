@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/runtime/flow_control.h"
+#include "server/runtime/progress.h"
 #include "server/runtime/shutdown.h"
 
 namespace warren::metrics {
@@ -22,24 +23,6 @@ Page Unavailable(const std::string& why) { return {.status = 503, .body = why + 
 
 }  // namespace
 
-std::string Health::StartingReason() const {
-  const std::string trouble = stalls_.trouble();
-  switch (vitals_.phase()) {
-    case Phase::kOpening:
-      return trouble.empty() ? "starting: the store is being opened"
-                             : absl::StrCat("starting: the store can't be opened yet: ", trouble);
-    case Phase::kRecovering:
-      return trouble.empty()
-                 ? absl::StrCat("starting: recovering from the store, ",
-                                stats_.recovered_messages.value(), " messages so far")
-                 : absl::StrCat("starting: recovery waits for the store: ", trouble);
-    case Phase::kServing:
-    case Phase::kStopped:
-      return "";
-  }
-  return "";
-}
-
 Page Health::Live() {
   if (vitals_.phase() != Phase::kServing) return Ok("alive");
   const bool answers = vitals_.Ask([](const runtime::Insight&) {}, kPatience);
@@ -49,12 +32,13 @@ Page Health::Live() {
 }
 
 Page Health::Started() {
-  const std::string reason = StartingReason();
+  const std::string reason = runtime::StartingReason(vitals_, stalls_, stats_);
   return reason.empty() ? Ok("started") : Unavailable(reason);
 }
 
 Page Health::Ready() {
-  if (const std::string reason = StartingReason(); !reason.empty()) return Unavailable(reason);
+  const std::string starting = runtime::StartingReason(vitals_, stalls_, stats_);
+  if (!starting.empty()) return Unavailable(starting);
   std::string reasons;
   const auto look = [&](const runtime::Insight& now) {
     if (now.shutdown.failed()) {

@@ -28,9 +28,6 @@ class Health {
   Page Started();
 
  private:
-  // Why it hasn't started yet; "" if it has.
-  std::string StartingReason() const;
-
   const runtime::Stats& stats_;
   runtime::Vitals& vitals_;
   const runtime::StallReporter& stalls_;

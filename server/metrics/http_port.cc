@@ -3,7 +3,6 @@
 #include <httplib.h>
 #include <sys/socket.h>
 
-#include <charconv>
 #include <exception>
 #include <optional>
 #include <thread>
@@ -11,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/base/error.h"
+#include "server/metrics/address.h"
 
 namespace warren::metrics {
 namespace {
@@ -21,27 +21,6 @@ constexpr size_t kThreads = 8;
 constexpr int kReadTimeoutS = 2;
 constexpr int kWriteTimeoutS = 10;
 constexpr size_t kBodyMax = 4096;
-
-struct HostAndPort {
-  std::string host;
-  int port = 0;
-};
-
-std::optional<HostAndPort> Split(const std::string& address) {
-  const size_t colon = address.rfind(':');
-  if (colon == std::string::npos) return std::nullopt;
-  HostAndPort split{.host = address.substr(0, colon)};
-  const char* const end = address.data() + address.size();
-  const auto [rest, error] = std::from_chars(address.data() + colon + 1, end, split.port);
-  if (error != std::errc() || rest != end || split.port < 0 || split.port > 65'535) {
-    return std::nullopt;
-  }
-  // An IPv6 address stands in brackets.
-  if (split.host.size() > 2 && split.host.front() == '[' && split.host.back() == ']') {
-    split.host = split.host.substr(1, split.host.size() - 2);
-  }
-  return split;
-}
 
 // The library's own would let a second process listen on the same port, and share its requests.
 void SetSocketOptions(socket_t socket) {
@@ -109,7 +88,7 @@ class HttpPort::Impl {
 
 absl::StatusOr<std::unique_ptr<HttpPort>> HttpPort::Listen(const std::string& address,
                                                            Handlers handlers) {
-  const std::optional<HostAndPort> where = Split(address);
+  const std::optional<HostAndPort> where = SplitAddress(address);
   if (!where) return CantListen(address);
   try {
     auto impl = std::make_unique<Impl>(std::move(handlers));
