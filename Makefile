@@ -42,6 +42,13 @@ build: $(BUILD)/build.ninja ## Build build/bin/warren and build/bin/warrenctl.
 	@echo "building warren and warrenctl, $(JOBS) at a time"
 	@$(NINJA) -C $(BUILD) warren warrenctl
 
+.PHONY: package
+package: build ## Make the Debian package, build/warren_VERSION_amd64.deb.
+	@deploy/install-dependencies.sh package
+	@cpack --config $(BUILD)/CPackConfig.cmake -B $(BUILD) >$(BUILD)/package.log || { cat $(BUILD)/package.log >&2; exit 1; }
+	@rm -rf $(BUILD)/_CPack_Packages
+	@ls $(BUILD)/*.deb
+
 .PHONY: lint
 lint: test-tools ## Check layering, tidiness, documents and the proto files, without running the tests.
 	@$(VENV)/bin/pytest -q tests/checks --build $(BUILD)

@@ -4,6 +4,7 @@
 #   deploy/install-dependencies.sh build   what building and running the broker takes
 #   deploy/install-dependencies.sh test    what the tests take on top
 #   deploy/install-dependencies.sh compare what `make compare` takes on top
+#   deploy/install-dependencies.sh package what `make package` takes on top
 #   deploy/install-dependencies.sh profile what `make profile` takes on top
 #
 # docs/dependencies.md says what each is for.
@@ -18,19 +19,24 @@ build_packages=(
   libgtest-dev libgmock-dev libbenchmark-dev
   python3-venv
 )
-test_packages=(clang-16 gcovr git jq libclang-rt-16-dev postgresql prometheus)
+test_packages=(
+  clang-16 gcovr git jq libclang-rt-16-dev postgresql prometheus
+  debootstrap dpkg-dev file iproute2 openssl
+)
 # Asked for by command, since others than Debian provide them, too.
 test_commands=(npm)
 # Other brokers, which are started by hand alone.
 compare_packages=(rabbitmq-server librabbitmq-dev nats-server libnats-dev debootstrap)
+package_packages=(dpkg-dev file)
 profile_packages=(linux-perf)
 
 case "${1:-}" in
   build) packages=("${build_packages[@]}") commands=() ;;
   test) packages=("${test_packages[@]}") commands=("${test_commands[@]}") ;;
   compare) packages=("${compare_packages[@]}") commands=() ;;
+  package) packages=("${package_packages[@]}") commands=() ;;
   profile) packages=("${profile_packages[@]}") commands=() ;;
-  *) echo "usage: $0 build|test|compare|profile" >&2; exit 2 ;;
+  *) echo "usage: $0 build|test|compare|package|profile" >&2; exit 2 ;;
 esac
 
 missing=()

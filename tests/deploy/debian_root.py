@@ -47,7 +47,7 @@ def why_not() -> str:
     missing = [name for name in ("debootstrap", "unshare", "nsenter", "setpriv", "ip", "dpkg-deb")
                if shutil.which(name) is None]  # fmt: skip
     if missing:
-        return f"no {', '.join(missing)}; deploy/install-dependencies.sh test installs what is missing"
+        return f"no {', '.join(missing)}; deploy/install-dependencies.sh test installs them"
     return "" if sources() else f"apt knows no source of Debian's {SUITE} here"
 
 
@@ -204,14 +204,15 @@ def isolated(
     directory: str = "/", network: bool = False, read_only: bool = False,
     volumes: Optional[Mapping[str, Path]] = None, group: Optional[Path] = None,
 ) -> list[str]:  # fmt: skip
-    """The command that runs `command` in `root`, in a control group of its own if it shall have one."""
+    """The command that runs `command` in `root`, in a control group if there is one for it."""
     inside = shlex.quote(str(root))
     lines = ["set -eu", "mount --make-rprivate /", f"mount --bind {inside} {inside}"]
     for place, folder in (volumes or {}).items():
         lines.append(f"mount --bind {shlex.quote(str(folder))} {inside}{place}")
     lines += [f"mount -t proc proc {inside}/proc", f"mount -t tmpfs -o mode=755 dev {inside}/dev"]
     for device in DEVICES:
-        lines += [f"touch {inside}/dev/{device}", f"mount --bind /dev/{device} {inside}/dev/{device}"]
+        node = f"/dev/{device}"
+        lines += [f"touch {inside}{node}", f"mount --bind {node} {inside}{node}"]
     lines += [f"ln -s /proc/self/fd {inside}/dev/fd", f"mkdir -m 1777 {inside}/dev/shm"]
     if group is not None:  # what an init system needs on top
         lines += [

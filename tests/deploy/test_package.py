@@ -1,4 +1,4 @@
-"""The Debian package: made, looked at, installed into a Debian 12 of its own, used, removed, purged."""
+"""The Debian package: made, looked at, installed into a Debian 12, used, removed, purged."""
 
 from __future__ import annotations
 
