@@ -24,6 +24,7 @@ FILES = {
     "/usr/lib/sysusers.d/warren.conf": "-rw-r--r--",
     "/usr/lib/tmpfiles.d/warren.conf": "-rw-r--r--",
     "/usr/share/doc/warren/README.md": "-rw-r--r--",
+    "/usr/share/doc/warren/changelog.gz": "-rw-r--r--",
     "/usr/share/doc/warren/docs/configuration.md": "-rw-r--r--",
     "/usr/share/warren/grafana/overview.json": "-rw-r--r--",
     "/usr/share/warren/prometheus/warren-alerts.yml": "-rw-r--r--",
