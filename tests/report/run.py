@@ -24,8 +24,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 # Folders that pytest collects; those of tests/ that hold no Python are simply empty for it.
 PYTEST_FOLDERS = ["tests/report", "tests/python", "tests/proofs", "tests/integration",
-                  "tests/hostile", "tests/monitoring", "tests/operations", "tests/sim", "tests/torture", "tests/fuzz",
-                  "tests/bench", "tests/deploy",
+                  "tests/hostile", "tests/monitoring", "tests/operations", "tests/sim",
+                  "tests/torture", "tests/fuzz", "tests/bench", "tests/deploy",
                   "clients/python/tests", "examples"]
 
 LINES_SHOWN = 60  # of what a failed test said
