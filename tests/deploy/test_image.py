@@ -227,6 +227,17 @@ def start(image: Image, volumes: dict[str, Path], *arguments: str, **more: str):
 
 
 INSECURE = {"WARREN_AUTH_INSECURE": "true"}
+SECRETS = "/mnt"  # where a test mounts them
+TLS = {"WARREN_TLS_CERTIFICATE": f"{SECRETS}/tls.crt", "WARREN_TLS_KEY": f"{SECRETS}/tls.key"}
+
+
+@pytest.fixture
+def certified(tmp_path: Path) -> Path:
+    """A folder with the broker's certificate and key, and authority.pem that issued it."""
+    folder = tmp_path / "secrets"
+    for path in Authority(folder, "authority").issue("broker", "tls"):
+        path.chmod(0o444)
+    return folder
 
 
 def healthy(image: Image, container: Container) -> subprocess.CompletedProcess[str]:
@@ -249,9 +260,12 @@ def test_image_is_small_and_has_nothing_to_build_by(image: Image) -> None:
 
 
 def test_broker_does_not_open_itself_to_all_by_default(
-    image: Image, volumes: dict[str, Path]
+    image: Image, volumes: dict[str, Path], certified: Path
 ) -> None:
     with start(image, volumes) as container:
+        container.wait_output("without TLS: set tls.certificate")
+        assert container.wait_ended() == 2
+    with start(image, {**volumes, SECRETS: certified}, **TLS) as container:
         container.wait_output("there are no users: set auth.users")
         assert container.wait_ended() == 2
 
@@ -310,28 +324,18 @@ def test_stop_drains_and_the_next_container_has_what_was_confirmed(
 
 
 def test_broker_with_users_and_certificates_takes_them_from_mounted_files(
-    image: Image, volumes: dict[str, Path], tmp_path: Path
+    image: Image, volumes: dict[str, Path], certified: Path
 ) -> None:
     """As it is meant to be run: nothing insecure about it."""
-    secrets = tmp_path / "secrets"
-    authority = Authority(secrets, "authority")
-    certificate, key = authority.issue("broker", "tls")
-    write_users(secrets / "users.yaml", anna=user())
-    (secrets / "password").write_text("correct horse")
-    for path in (certificate, key, secrets / "users.yaml"):
-        path.chmod(0o444)
-    inside = "/mnt"
-    settings = {
-        "WARREN_TLS_CERTIFICATE": f"{inside}/{certificate.name}",
-        "WARREN_TLS_KEY": f"{inside}/{key.name}",
-        "WARREN_AUTH_USERS": f"{inside}/users.yaml",
-    }
-    with start(image, {**volumes, inside: secrets}, **settings) as container:
+    write_users(certified / "users.yaml", anna=user())
+    (certified / "password").write_text("correct horse")
+    settings = {**TLS, "WARREN_AUTH_USERS": f"{SECRETS}/users.yaml"}
+    with start(image, {**volumes, SECRETS: certified}, **settings) as container:
         container.wait_output("listening on")
         assert healthy(image, container).returncode == 0, "the health port needs neither"
         refused = container.run("warrenctl", "queue", "ls", check=False)
         assert refused.returncode != 0
-        login = ("--address=127.0.0.1:7171", "--tls", f"--tls-ca={inside}/{authority.path.name}",
-                 "--user=anna", f"--password-file={inside}/password")  # fmt: skip
+        login = ("--address=127.0.0.1:7171", "--tls", f"--tls-ca={SECRETS}/authority.pem",
+                 "--user=anna", f"--password-file={SECRETS}/password")  # fmt: skip
         container.run("warrenctl", *login, "queue", "declare", "orders")
         assert container.stop() == 0
