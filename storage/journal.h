@@ -72,14 +72,25 @@ class Journal {
   virtual void Maintain() {}
 };
 
+// Who owns a store that this process waits for.
+struct StoreOwner {
+  std::string name;     // for people: "the broker on HOST, process PROCESS"
+  std::string address;  // HOST:PORT at which it takes calls; "" if it hasn't said
+
+  bool operator==(const StoreOwner&) const = default;
+};
+
 // Hears about transient trouble, so that publishers can be held and told why, and about the end of
-// ownership. Called on the thread that is inside Append, but for OnLost.
+// ownership. Called on the thread that is inside Append or opens the journal, but for OnLost.
 class JournalObserver {
  public:
   virtual ~JournalObserver() = default;
   // Called when Append cannot go on for now, possibly again with a new reason.
   virtual void OnStalled(std::string_view reason) = 0;
-  // Called when it goes on.
+  // Called while the journal is being opened: somebody else owns the store, which is waited for
+  // and is no trouble; what was told of trouble before is over. Again when it is another owner's.
+  virtual void OnWaiting(const StoreOwner& /*owner*/) {}
+  // Called when it goes on, or when the wait is over.
   virtual void OnResumed() = 0;
   // Something fails that nobody waits for, such as giving disk space back; once for each reason.
   virtual void OnHindered(std::string_view /*reason*/) {}

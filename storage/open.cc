@@ -40,20 +40,22 @@ Opened OpenRocksDb(std::string_view path, const JournalOptions& options) {
 Opened OpenPostgres(std::string_view /*rest*/, const JournalOptions& options) {
   constexpr std::chrono::milliseconds kMostPause{5'000};
   std::chrono::milliseconds pause{100};
-  std::string told;
+  bool told = false;
   while (true) {
     Opened journal = PostgresJournal::Open(
         {.access = {.url = options.url, .password_file = options.password_file},
          .lease_ms = options.lease_ms,
+         .advertise = options.advertise,
          .stop = options.stop},
         options.observer);
     if (!absl::IsUnavailable(journal.status())) {
-      if (journal.ok() && !told.empty()) options.observer->OnResumed();
+      if (journal.ok() && told) options.observer->OnResumed();
       return journal;
     }
-    if (options.observer != nullptr && told != journal.status().message()) {
-      told = std::string(journal.status().message());
-      options.observer->OnStalled(told);
+    // Each time: it may have waited for another broker since, and the observer been told that.
+    if (options.observer != nullptr) {
+      told = true;
+      options.observer->OnStalled(std::string(journal.status().message()));
     }
     if (!WaitUnlessStopped(options.stop, pause)) {
       return absl::CancelledError(

@@ -28,21 +28,42 @@ uint64_t StallReporter::troubles() const {
   return troubles_;
 }
 
-void StallReporter::SetTrouble(std::string reason) {
+std::optional<Standby> StallReporter::standby() const {
   const MutexLock lock(mutex_);
-  if (!reason.empty()) ++troubles_;
-  trouble_ = std::move(reason);
+  return standby_;
 }
 
 void StallReporter::OnStalled(std::string_view reason) {
-  SetTrouble(std::string(reason));
+  {
+    const MutexLock lock(mutex_);
+    if (trouble_ == reason) return;
+    ++troubles_;
+    trouble_ = std::string(reason);
+  }
   Log(LogCategory::kStorage, LogLevel::kWarning, "the store can't go on for now",
       {{"reason", std::string(reason)}});
   Post(JournalStalled{std::string(reason)});
 }
 
+void StallReporter::OnWaiting(const storage::StoreOwner& owner) {
+  {
+    const MutexLock lock(mutex_);
+    trouble_.clear();
+    if (!standby_) standby_.emplace(owner, std::chrono::system_clock::now());
+    standby_->owner = owner;
+  }
+  Log(LogCategory::kStorage, LogLevel::kInfo, "standing by: waiting for the lease",
+      {{"owner", owner.name},
+       {"address", owner.address.empty() ? "unknown" : owner.address}});
+  if (tell_) tell_(owner);
+}
+
 void StallReporter::OnResumed() {
-  SetTrouble("");
+  {
+    const MutexLock lock(mutex_);
+    trouble_.clear();
+    standby_.reset();
+  }
   Log(LogCategory::kStorage, LogLevel::kInfo, "the store goes on");
   Post(JournalResumed{});
 }

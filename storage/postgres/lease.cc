@@ -1,10 +1,12 @@
 #include "storage/postgres/lease.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "storage/postgres/eviction.h"
 #include "storage/postgres/process_name.h"
 #include "storage/wait.h"
@@ -18,6 +20,11 @@ using std::chrono::milliseconds;
 constexpr milliseconds kPatience{1'000};
 // Between attempts to renew.
 constexpr milliseconds kRetryMost{1'000};
+
+// As a literal of SQL; addresses are plain text, which the configuration sees to.
+std::string Literal(const std::string& text) {
+  return absl::StrCat("'", absl::StrReplaceAll(text, {{"'", "''"}}), "'");
+}
 
 }  // namespace
 
@@ -34,26 +41,40 @@ Lease::Lease(LeaseOptions options, JournalObserver* observer) noexcept
 
 absl::StatusOr<std::unique_ptr<Lease>> Lease::Take(LeaseOptions options,
                                                    JournalObserver* observer) {
-  absl::StatusOr<std::unique_ptr<Link>> link = Link::Connect(LinkFor(options, options.stop));
-  if (!link.ok()) return link.status();
   std::unique_ptr<Lease> lease(new Lease(std::move(options), observer));
-  lease->link_ = *std::move(link);
-
-  const LeaseOptions& chosen = lease->options_;
-  std::string told;
-  std::string waits_for;
-  absl::StatusOr<bool> taken = lease->TryTake(waits_for);
-  while (taken.ok() && !*taken) {
-    if (observer != nullptr && told != waits_for) observer->OnStalled(told = waits_for);
-    if (!WaitUnlessStopped(chosen.stop, chosen.look_every)) {
-      return absl::CancelledError(absl::StrCat("stopped: ", waits_for));
-    }
-    taken = lease->TryTake(waits_for);
-  }
-  if (!taken.ok()) return taken.status();
-  if (observer != nullptr && !told.empty()) observer->OnResumed();
-  lease->thread_ = std::jthread([it = lease.get()](std::stop_token stop) { it->Run(stop); });
+  Lease& it = *lease;
+  LinkOptions link_options = LinkFor(it.options_, it.options_.stop);
+  // Whoever waits says so; later trouble is told by those who write.
+  link_options.on_overdue = [&it](std::string_view reason) {
+    if (!it.waits_ || it.observer_ == nullptr) return;
+    it.overdue_ = true;
+    it.observer_->OnStalled(reason);
+  };
+  absl::StatusOr<std::unique_ptr<Link>> link = Link::Connect(link_options);
+  if (!link.ok()) return link.status();
+  it.link_ = *std::move(link);
+  if (absl::Status status = it.AwaitTurn(); !status.ok()) return status;
+  it.thread_ = std::jthread([&it](std::stop_token stop) { it.Run(stop); });
   return lease;
+}
+
+absl::Status Lease::AwaitTurn() {
+  std::optional<StoreOwner> told;
+  while (true) {
+    StoreOwner owner;
+    const absl::StatusOr<bool> taken = TryTake(owner);
+    if (!taken.ok()) return taken.status();
+    if (*taken) break;
+    if (observer_ != nullptr && (told != owner || std::exchange(overdue_, false))) {
+      observer_->OnWaiting(*(told = owner));
+    }
+    if (!WaitUnlessStopped(options_.stop, options_.look_every)) {
+      return absl::CancelledError(absl::StrCat("stopped while waiting for ", owner.name));
+    }
+  }
+  waits_ = false;
+  if (observer_ != nullptr && (told || overdue_)) observer_->OnResumed();
+  return absl::OkStatus();
 }
 
 Lease::~Lease() {
@@ -74,10 +95,13 @@ void Lease::Renewed(Clock::time_point begun) {
   }
 }
 
-absl::StatusOr<bool> Lease::TryTake(std::string& waits_for) {
+absl::StatusOr<bool> Lease::TryTake(StoreOwner& owner) {
   constexpr char kDoing[] = "take the lease of the schema warren";
+  constexpr char kIsFree[] = "(owner IS NULL OR expires_at < clock_timestamp())";
   const absl::StatusOr<Link::Rows> found = link_->Query(
-      "SELECT owner, epoch FROM warren.shards WHERE shard = 0", kDoing);
+      absl::StrCat("SELECT owner, epoch, coalesce(address, ''), ", kIsFree,
+                   " FROM warren.shards WHERE shard = 0"),
+      kDoing);
   if (!found.ok()) return found.status();
   if (found->empty()) {
     return absl::FailedPreconditionError(absl::StrCat(
@@ -85,27 +109,26 @@ absl::StatusOr<bool> Lease::TryTake(std::string& waits_for) {
         "backup, or DROP SCHEMA warren CASCADE and start the broker to begin anew"));
   }
   const std::vector<std::string>& row = found->front();
-  const std::string& owner = row[0];
+  owner = {.name = ProcessForPeople(row[0]), .address = row[2]};
   // Asked on this side; the row must not have changed since.
-  const std::string gone = IsGone(owner) ? absl::StrCat(" OR epoch = ", row[1]) : "";
+  const bool gone = IsGone(row[0]);
+  if (row[3] != "t" && !gone) return false;
   const std::string is_free =
-      absl::StrCat("(owner IS NULL OR expires_at < clock_timestamp()", gone, ")");
+      gone ? absl::StrCat("(", kIsFree, " OR epoch = ", row[1], ")") : kIsFree;
   // A writer that hangs may hold the row itself.
   if (absl::Status evicted = EvictWriters(*link_, is_free); !evicted.ok()) return evicted;
 
   const Clock::time_point begun = Clock::now();
   const absl::StatusOr<Link::Rows> taken = link_->Query(
-      absl::StrCat("UPDATE warren.shards SET owner = '", ThisProcess(),
-                   "', epoch = epoch + 1, last_batch = 0, expires_at = clock_timestamp() + ",
-                   options_.lease_ms, " * interval '1 millisecond' WHERE shard = 0 AND ", is_free,
+      absl::StrCat("UPDATE warren.shards SET owner = '", ThisProcess(), "', address = nullif(",
+                   Literal(options_.advertise), ", ''), epoch = epoch + 1, last_batch = 0, "
+                   "expires_at = clock_timestamp() + ", options_.lease_ms,
+                   " * interval '1 millisecond' WHERE shard = 0 AND ", is_free,
                    " RETURNING epoch"),
       kDoing);
   if (!taken.ok()) return taken.status();
-  if (taken->empty()) {
-    waits_for = absl::StrCat(link_->where(), ": waiting for the lease, which ",
-                             ProcessForPeople(owner),
-                             " holds; this broker takes over when that one stops, or doesn't renew "
-                             "its lease in time");
+  if (taken->empty()) {  // another one was quicker; the next look says which
+    owner = {.name = "another broker", .address = ""};
     return false;
   }
   if (!absl::SimpleAtoi(taken->front()[0], &epoch_)) return absl::InternalError("no epoch");
@@ -172,8 +195,9 @@ absl::Status Lease::WhoDeposed() {
 }
 
 absl::Status Lease::GiveUp() {
-  return link_->Run(absl::StrCat("UPDATE warren.shards SET owner = NULL, expires_at = "
-                                 "clock_timestamp() WHERE shard = 0 AND epoch = ", epoch_),
+  return link_->Run(absl::StrCat("UPDATE warren.shards SET owner = NULL, address = NULL, "
+                                 "expires_at = clock_timestamp() WHERE shard = 0 AND epoch = ",
+                                 epoch_),
                     "give the lease up");
 }
 

@@ -9,6 +9,9 @@
 // of the writer renew it, too, so that on a busy broker the thread has nothing to do. A lease that
 // ran out is simply renewed if nobody took it meanwhile.
 //
+// The row also says at which address the owner takes calls, for those that wait (server/standby). It
+// is a hint: a broker that is older than the column leaves the address of its predecessor there.
+//
 // Thread safety: thread-safe.
 #pragma once
 
@@ -31,10 +34,12 @@ namespace warren::storage {
 struct LeaseOptions {
   PostgresAccess access;
   int64_t lease_ms = 10'000;
+  // HOST:PORT at which the owner takes calls; "": it doesn't say.
+  std::string advertise;
   // Ends the wait for the lease.
   std::stop_token stop;
-  // How often a waiting broker looks.
-  std::chrono::milliseconds look_every{250};
+  // How often a waiting broker looks, at the price of one SELECT of one row.
+  std::chrono::milliseconds look_every{100};
 };
 
 class Lease {
@@ -42,8 +47,9 @@ class Lease {
   using Clock = std::chrono::steady_clock;
 
   // Waits until the database is nobody's: its owner gave it up, its lease ran out, or it was a
-  // process of this machine that is gone. Whom it waits for is told by OnStalled, and OnResumed
-  // when it's over; OnLost comes if the lease is lost later.
+  // process of this machine that is gone. Whom it waits for is told by OnWaiting, a database that
+  // doesn't answer meanwhile by OnStalled, and OnResumed when it's over; OnLost comes if the lease
+  // is lost later.
   // `observer` outlives the lease; null if nobody listens.
   // CANCELLED if stopped; else as in trouble.h. REQUIRES: the schema is there.
   static absl::StatusOr<std::unique_ptr<Lease>> Take(LeaseOptions options,
@@ -63,8 +69,10 @@ class Lease {
   Lease(LeaseOptions options, JournalObserver* observer) noexcept;
 
   static LinkOptions LinkFor(const LeaseOptions& options, std::stop_token stop);
-  // One attempt. True if it's ours now; else `waits_for` says whom it waits for.
-  absl::StatusOr<bool> TryTake(std::string& waits_for);
+  // One attempt. True if it's ours now; else `owner` says whose it is.
+  absl::StatusOr<bool> TryTake(StoreOwner& owner);
+  // Attempts until it's ours.
+  absl::Status AwaitTurn();
   void Run(std::stop_token stop);
   // Connects if need be.
   absl::Status Renew(std::stop_token stop);
@@ -76,6 +84,9 @@ class Lease {
   const std::chrono::milliseconds length_;
   JournalObserver* const observer_;
   int64_t epoch_ = 0;
+  // While it waits; of Take's thread:
+  bool waits_ = true;
+  bool overdue_ = false;  // the database owes an answer, and the observer knows
 
   std::atomic<Clock::rep> until_{Clock::time_point::min().time_since_epoch().count()};
   std::atomic<bool> lost_{false};

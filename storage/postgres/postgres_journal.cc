@@ -229,7 +229,11 @@ absl::StatusOr<std::unique_ptr<PostgresJournal>> PostgresJournal::Open(PostgresO
     if (absl::Status migrated = Migrate(**link, options.access); !migrated.ok()) return migrated;
   }
   absl::StatusOr<std::unique_ptr<Lease>> lease = Lease::Take(
-      {.access = options.access, .lease_ms = options.lease_ms, .stop = options.stop}, observer);
+      {.access = options.access,
+       .lease_ms = options.lease_ms,
+       .advertise = options.advertise,
+       .stop = options.stop},
+      observer);
   if (!lease.ok()) return lease.status();
   return std::unique_ptr<PostgresJournal>(new PostgresJournal(
       std::make_unique<Impl>(std::move(options), observer, *std::move(lease))));

@@ -34,6 +34,8 @@ struct PostgresOptions {
   PostgresAccess access;
   // How long the shard stays ours without a renewal.
   int64_t lease_ms = 10'000;
+  // HOST:PORT for those that wait for the shard; "": none.
+  std::string advertise;
   // Ends the wait for the lease, and an Append that sits out trouble.
   std::stop_token stop;
   // Between attempts to go on after trouble; doubles from the first to the most.

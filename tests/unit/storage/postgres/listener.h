@@ -17,16 +17,24 @@ namespace warren::storage {
 class Listener final : public JournalObserver {
  public:
   void OnStalled(std::string_view reason) override { Note(stalled_, std::string(reason)); }
+  void OnWaiting(const StoreOwner& owner) override {
+    Note(waiting_, owner.name + " at " + owner.address);
+  }
   void OnResumed() override { Note(resumed_, "resumed"); }
   void OnLost(const absl::Status& why) override { Note(lost_, why.ToString()); }
 
   // "" if it doesn't come.
   std::string AwaitStalled() { return Await(stalled_); }
+  std::string AwaitWaiting() { return Await(waiting_); }
   std::string AwaitResumed() { return Await(resumed_); }
   std::string AwaitLost() { return Await(lost_); }
   bool stalled() {
     const std::lock_guard lock(mutex_);
     return !stalled_.empty();
+  }
+  bool waiting() {
+    const std::lock_guard lock(mutex_);
+    return !waiting_.empty();
   }
 
  private:
@@ -43,7 +51,7 @@ class Listener final : public JournalObserver {
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::string stalled_, resumed_, lost_;
+  std::string stalled_, waiting_, resumed_, lost_;
 };
 
 }  // namespace warren::storage
