@@ -1,6 +1,7 @@
 #include "server/metrics/health.h"
 
 #include <chrono>
+#include <optional>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -32,13 +33,17 @@ Page Health::Live() {
 }
 
 Page Health::Started() {
-  const std::string reason = runtime::StartingReason(vitals_, stalls_, stats_);
-  return reason.empty() ? Ok("started") : Unavailable(reason);
+  const std::string starting = runtime::StartingReason(vitals_, stalls_, stats_);
+  if (!starting.empty()) return Unavailable(starting);
+  const std::string standing_by = runtime::StandingBy(vitals_, stalls_);
+  return Ok(standing_by.empty() ? "started" : standing_by);
 }
 
 Page Health::Ready() {
   const std::string starting = runtime::StartingReason(vitals_, stalls_, stats_);
   if (!starting.empty()) return Unavailable(starting);
+  const std::string standing_by = runtime::StandingBy(vitals_, stalls_);
+  if (!standing_by.empty()) return Ok(standing_by);
   std::string reasons;
   const auto look = [&](const runtime::Insight& now) {
     if (now.shutdown.failed()) {

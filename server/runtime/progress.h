@@ -10,7 +10,12 @@
 
 namespace warren::runtime {
 
-// Why it hasn't started yet, what it waits for included; "" once it has. From any thread.
+// All from any thread.
+
+// Why it hasn't started yet, what it waits for included; "" if it has, or stands by.
 std::string StartingReason(const Vitals& vitals, const StallReporter& stalls, const Stats& stats);
+
+// For whom it stands by and since when; "" if it doesn't.
+std::string StandingBy(const Vitals& vitals, const StallReporter& stalls);
 
 }  // namespace warren::runtime

@@ -131,7 +131,8 @@ std::string ServiceManager::Report(Phase phase) {
 }
 
 std::string ServiceManager::ReportStarting() const {
-  const std::string reason = StartingReason(vitals_, stalls_, stats_);
+  std::string reason = StartingReason(vitals_, stalls_, stats_);
+  if (reason.empty()) reason = StandingBy(vitals_, stalls_);
   return absl::StrCat(StatusLine(reason.empty() ? "starting" : reason),
                       "EXTEND_TIMEOUT_USEC=", kExtension.count(), "\n");
 }
