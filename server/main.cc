@@ -1,7 +1,7 @@
 // warren: the broker's program. Wiring only.
 //
-// configuration -> users, certificates -> HTTP port -> journal -> recovery -> listen -> loop, until a
-// signal or a failing journal.
+// configuration -> users, certificates -> HTTP port -> journal, standing by meanwhile -> recovery ->
+// listen -> loop, until a signal or a failing journal.
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -45,6 +45,7 @@
 #include "server/runtime/signals.h"
 #include "server/runtime/stall_reporter.h"
 #include "server/runtime/vitals.h"
+#include "server/standby/forwarder.h"
 #include "storage/open.h"
 #include "storage/spill/spill.h"
 
@@ -85,9 +86,14 @@ std::vector<std::string> FolderPaths(const warren::config::Config& config) {
   return paths;
 }
 
+// Brokers take turns at it, and all but one stand by.
+bool OnPostgres(const warren::config::Config& config) {
+  return config.storage.starts_with("postgres");  // or postgresql, which is the same
+}
+
 warren::metrics::MonitorFacts FactsOf(const warren::config::Config& config,
                                      const warren::auth::Stats& auth) {
-  const bool postgres = config.storage.starts_with("postgres");  // or postgresql, which is the same
+  const bool postgres = OnPostgres(config);
   return {
       .version = warren::config::kVersion,
       .revision = warren::config::kRevision,
@@ -206,6 +212,27 @@ std::chrono::milliseconds StopPatience(const warren::runtime::ShutdownOptions& s
   return std::chrono::milliseconds(shutdown.drain_timeout_ms + shutdown.flush_timeout_ms) + kEnding;
 }
 
+// Where this broker and those that it waits for take calls.
+struct Addresses {
+  std::string listen;      // HOST:PORT; of a broker that can stand by, with the port that it holds
+  std::string advertised;  // to other brokers; "": there are none
+};
+
+// Carries connections to whoever owns the store, while this broker waits for it.
+void ForwardToOwner(warren::standby::Forwarder& forwarder, const Addresses& addresses,
+                    const std::string& http, const warren::storage::StoreOwner& owner) {
+  // Connections would go round in circles.
+  const bool same = owner.address == addresses.advertised;
+  if (same) {
+    Log(LogLevel::kError, "the broker that serves tells the address of this one",
+        {{"address", owner.address},
+         {"remedy", "give each broker an address of its own with --advertise"}});
+  }
+  forwarder.ForwardTo(same ? "" : owner.address);
+  Log(LogLevel::kInfo, "forwarding connections",
+      {{"grpc", addresses.listen}, {"http", http}, {"to", same ? "" : owner.address}});
+}
+
 // What the log levels are to be is read anew with each SIGHUP.
 void Reload(int argc, const char* const* argv) {
   const auto config = warren::config::ReloadConfig(argc, argv);
@@ -251,6 +278,21 @@ int Serve(const warren::config::Config& config, std::function<void()> reload) {
     Log(LogLevel::kInfo, "serving metrics and health", {{"http", monitor->address()}});
   }
 
+  Addresses addresses{.listen = config.listen, .advertised = ""};
+  std::unique_ptr<warren::standby::Forwarder> forwarder;  // null: there is nobody to stand by for
+  if (OnPostgres(config)) {
+    auto bound = warren::standby::Forwarder::Bind({.listen = config.listen});
+    if (!bound.ok()) return Fail("can't listen", bound.status());
+    forwarder = *std::move(bound);
+    addresses.listen = forwarder->address();
+    addresses.advertised =
+        warren::config::AdvertisedAddress(config, addresses.listen, HostName());
+    stalls.WhileWaiting([&](const warren::storage::StoreOwner& owner) {
+      ForwardToOwner(*forwarder, addresses, monitor != nullptr ? monitor->address() : "none",
+                     owner);
+    });
+  }
+
   std::stop_source stop_journal;
   // A database that can't be reached, or is another broker's for now, is waited for.
   signals.OnStop([&] {
@@ -260,12 +302,15 @@ int Serve(const warren::config::Config& config, std::function<void()> reload) {
   auto journal = warren::storage::OpenJournal({.url = config.storage,
                                                .password_file = config.storage_password_file,
                                                .lease_ms = config.lease_ms,
+                                               .advertise = addresses.advertised,
                                                .observer = &stalls,
                                                .stop = stop_journal.get_token()});
   // Recovery asks by itself whether it is to stop.
   signals.OnStop([&] { manager.Stopping(StopPatience(shutdown)); });
   if (signals.stop_requested()) return 0;
   if (!journal.ok()) return Fail("can't open the store", journal.status());
+  // Clients try again until this one listens.
+  if (forwarder != nullptr) forwarder->Stop();
   vitals.Recovering(**journal);
   // Nobody may look at the journal any more when it goes.
   const absl::Cleanup stopped = [&vitals] { vitals.Stopped(); };
@@ -293,13 +338,15 @@ int Serve(const warren::config::Config& config, std::function<void()> reload) {
   }
 
   auto server = warren::api::Server::Listen(
-      {.address = config.listen,
+      {.address = addresses.listen,
        .credentials = *std::move(credentials),
        .max_message_bytes = config.limits.max_message_bytes,
        .max_headers = config.limits.max_headers,
        .facts = ApiFactsOf(config, FactsOf(config, auth_stats)),
-       .max_calls = static_cast<int>(config.limits.max_calls)});
+       .max_calls = static_cast<int>(config.limits.max_calls),
+       .max_connection_age_ms = static_cast<int>(config.limits.max_connection_age_ms)});
   if (!server.ok()) return Fail("can't listen", server.status());
+  if (forwarder != nullptr) forwarder->ReleasePort();
   if (monitor != nullptr) monitor->SetGrpcAddress((*server)->address());
 
   absl::Status ended;
@@ -334,6 +381,8 @@ int Serve(const warren::config::Config& config, std::function<void()> reload) {
     // An Append that still waits for trouble to pass must not keep the process.
     stop_journal.request_stop();
   }
+  // Whoever stands by is waiting for the lease; giving a long backlog's memory back can wait.
+  journal->reset();
   if (!ended.ok()) return Fail("the broker had to stop; nothing was confirmed since", ended);
   Log(LogLevel::kInfo, "stopped");
   return 0;

@@ -31,6 +31,9 @@ constexpr int kMinPingIntervalMs = 5'000;
 // A connection that says nothing, or has its handshake take for ever, is closed.
 constexpr int kHandshakeTimeoutMs = 10'000;
 
+// For the calls of a connection that has reached its age.
+constexpr int kMaxConnectionAgeGraceMs = 30'000;
+
 // Room above the limit of a body, so that a message somewhat too large fails alone, as an entry
 // with a typed error, and a batch of messages up to the limit passes.
 int MaxReceiveBytes(size_t max_message_bytes) {
@@ -70,6 +73,10 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Listen(const ServerOptions& opti
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                              kMinPingIntervalMs);
+  if (options.max_connection_age_ms > 0) {
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, options.max_connection_age_ms);
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, kMaxConnectionAgeGraceMs);
+  }
   // For reflection alone, whose handlers block.
   builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::NUM_CQS, 1);
   builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MIN_POLLERS, 1);

@@ -27,6 +27,7 @@ struct ServerOptions {
   size_t max_headers = 256;   // of a message, nested ones counted
   Facts facts;
   int max_calls = 10'000;     // of a connection at a time; what is above waits at the client
+  int max_connection_age_ms = 0;  // then it is given up, with a grace of 30 s; 0: never
 };
 
 class Server final : public runtime::Listener {

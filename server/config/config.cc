@@ -126,8 +126,12 @@ std::vector<std::string> SplitAtCommas(std::string_view text) {
 
 void AddEnvironment(Settings& settings) {
   for (const Option& option : Options()) {
-    const std::string variable = option.Variable();
+    std::string variable = option.Variable();
     const char* value = std::getenv(variable.c_str());
+    if (value == nullptr && !option.short_variable.empty()) {
+      variable = option.short_variable;
+      value = std::getenv(variable.c_str());
+    }
     if (value == nullptr) continue;
     Told setting{variable, {value}, "environment"};
     if (option.repeated) setting.values = SplitAtCommas(value);
@@ -294,6 +298,12 @@ std::variant<Config, int> ParseConfig(int argc, const char* const* argv) {
   auto loaded = Load(command_line);
   if (auto* mistakes = std::get_if<std::vector<std::string>>(&loaded)) return Fail(*mistakes);
   return std::get<Config>(std::move(loaded));
+}
+
+std::string AdvertisedAddress(const Config& config, std::string_view bound, std::string_view host) {
+  if (!config.advertise.empty()) return config.advertise;
+  if (!IsWildcard(bound)) return std::string(bound);
+  return std::string(host) + std::string(bound.substr(bound.rfind(':')));
 }
 
 absl::StatusOr<Config> ReloadConfig(int argc, const char* const* argv) {

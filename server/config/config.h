@@ -39,6 +39,7 @@ struct LimitsConfig {
   uint64_t max_headers = 256;     // of a message, nested ones included
   uint64_t max_queues = 100'000;  // in all virtual hosts
   uint64_t max_calls = 10'000;    // of a connection at a time
+  int64_t max_connection_age_ms = 0;  // 0: connections last as long as they last
 };
 
 struct LogConfig {
@@ -59,6 +60,7 @@ struct Config {
 
   std::string listen = "127.0.0.1:7171";
   std::string http = "127.0.0.1:7172";  // "": no HTTP port
+  std::string advertise;                // "": see AdvertisedAddress
   std::vector<std::string> virtual_hosts;
   std::string definitions;  // a file; "": none
   int64_t drain_timeout_ms = 10'000;
@@ -88,6 +90,11 @@ std::string NoUsersMistake(const Config& config);
 // The configuration, or the status to exit with: help or the version was printed (0), or mistakes
 // and their remedies, to standard error (2).
 std::variant<Config, int> ParseConfig(int argc, const char* const* argv);
+
+// Where other brokers, and clients through them, reach the one that listens at `bound`, a HOST:PORT
+// without port 0: what was configured, else `bound` if it is one address, else its port at `host`,
+// the machine's name.
+std::string AdvertisedAddress(const Config& config, std::string_view bound, std::string_view host);
 
 // The same once more, with the file as it is now. INVALID_ARGUMENT says the first mistake in it.
 absl::StatusOr<Config> ReloadConfig(int argc, const char* const* argv);

@@ -77,6 +77,17 @@ std::vector<Option> ServerOptions() {
                "auth.users, or auth.insecure",
        .crash = "clients connect again",
        .set = [](Config& c, std::string_view v) { return SetAddress(c.listen, v); }},
+      {.section = "server", .key = "advertise", .flag = "advertise", .type = "HOST:PORT",
+       .standard = "server.listen, or the machine's name if that is all its addresses",
+       .limits = "PostgreSQL only",
+       .help = "Where other brokers reach this one's gRPC API. A broker that stands by forwards "
+               "connections there while this one serves. WARREN_ADVERTISE sets it, too",
+       .crash = "whoever takes over tells its own",
+       .set = [](Config& c, std::string_view v) {
+         if (Mistake mistake = CheckReachableAddress(v)) return mistake;
+         return SetText(c.advertise, v);
+       },
+       .short_variable = "WARREN_ADVERTISE"},
       {.section = "server", .key = "http", .flag = "http", .type = "HOST:PORT",
        .standard = "127.0.0.1:7172", .limits = "empty: none is served",
        .help = "Address of /metrics for Prometheus",
@@ -194,6 +205,20 @@ std::vector<Option> LimitOptions() {
        .crash = "none",
        .set = [](Config& c, std::string_view v) {
          return ParseCount(v, {1, 100'000}, c.limits.max_calls);
+       }},
+      {.section = "limits", .key = "max_connection_age", .flag = "max-connection-age",
+       .type = "TIME", .standard = "0s", .limits = "ms, s or m; 0s turns it off, else 1s to 1440m",
+       .help = "Age, give or take a tenth, at which a client is asked to connect anew, so that "
+               "connections spread over brokers and addresses; its calls have 30 s more, then its "
+               "streams are cut. Clients go on by themselves; what a consumer hasn't settled by then "
+               "is delivered again",
+       .crash = "none",
+       .set = [](Config& c, std::string_view v) -> Mistake {
+         int64_t ms = 0;
+         if (Mistake mistake = ParseTime(v, {0, 86'400'000}, ms)) return mistake;
+         if (ms > 0 && ms < 1'000) return "\"" + std::string(v) + "\" is below 1s";
+         c.limits.max_connection_age_ms = ms;
+         return std::nullopt;
        }},
   };
 }

@@ -25,6 +25,9 @@ struct Option {
   bool repeated = false;
   // Taken anew when the process gets SIGHUP.
   bool reloads = false;
+  // Another name of the variable, for what is set in each broker's environment rather than in the
+  // file that brokers share; "": none. The long one counts first.
+  std::string_view short_variable = "";
 
   std::string Name() const { return std::string(section) + "." + std::string(key); }
   std::string Variable() const;  // WARREN_SECTION_KEY

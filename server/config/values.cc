@@ -116,6 +116,24 @@ Mistake CheckAddress(std::string_view text) {
   return std::nullopt;
 }
 
+bool IsWildcard(std::string_view address) {
+  const std::string_view host = address.substr(0, address.rfind(':'));
+  return host == "0.0.0.0" || host == "[::]" || host == "::" || host == "*";
+}
+
+Mistake CheckReachableAddress(std::string_view text) {
+  if (Mistake mistake = CheckAddress(text)) return mistake;
+  constexpr std::string_view kInNames =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_[]:%";
+  if (text.find_first_not_of(kInNames) != std::string_view::npos) {
+    return Quoted(text) + ": the host must be a name or an address";
+  }
+  if (IsWildcard(text) || text.ends_with(":0")) {
+    return Quoted(text) + " is nothing that others can connect to; name one host and its port";
+  }
+  return std::nullopt;
+}
+
 bool IsLoopback(std::string_view address) {
   const std::string_view host = address.substr(0, address.rfind(':'));
   if (host == "localhost" || host == "[::1]") return true;

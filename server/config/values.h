@@ -34,6 +34,12 @@ Mistake ParseSwitch(std::string_view text, bool& value);
 // HOST:PORT, where HOST may be an IPv6 address in brackets.
 Mistake CheckAddress(std::string_view text);
 
+// HOST:PORT that others can connect to: no port 0, and no address that means all of a machine's.
+Mistake CheckReachableAddress(std::string_view text);
+
+// Whether `address`, a HOST:PORT, means all addresses of the machine: 0.0.0.0, [::], *.
+bool IsWildcard(std::string_view address);
+
 // Whether only programs on this machine reach `address`, a HOST:PORT: localhost, 127.0.0.0/8, [::1].
 bool IsLoopback(std::string_view address);
 

@@ -4,7 +4,7 @@
     server -> storage -> sync
     clients -> sync
     base <- core <- runtime <- auth <- api, metrics <- main
-                    runtime <- config <- main
+                    runtime <- config, standby <- main
 
 Read from the #include lines alone, so it holds for files that no target builds, too.
 """
@@ -38,6 +38,7 @@ MAY_INCLUDE = [
     ("server/metrics/**", [*RUNTIME, "server/auth/stats.h", "server/metrics/**"]),
     ("server/auth/**", [*RUNTIME, "server/auth/**"]),
     ("server/config/**", [*RUNTIME, "server/config/**"]),
+    ("server/standby/**", [*RUNTIME, "server/standby/**"]),
     ("server/main.cc", ["sync/**", "server/**", "storage/**"]),
     ("clients/cpp/**", ["sync/**", "clients/cpp/**"]),
     ("tools/**", ["sync/**", "tools/**", "clients/**", "server/**", "storage/**"]),
@@ -55,6 +56,7 @@ HOMES = [
     (["rocksdb/**"], ["storage/rocksdb/**"]),
     (["pqxx/**", "libpq*", "postgres*"], ["storage/postgres/**"]),
     (["prometheus/**", "httplib.h"], ["server/metrics/**"]),
+    (["asio.hpp", "asio/**"], ["server/standby/**"]),
     (["re2/**"], ["server/metrics/**", "server/auth/**"]),
     (["yaml-cpp/**"], ["server/config/**", "server/auth/**"]),
     (["sodium.h", "cjose/**", "openssl/**"], ["server/auth/**"]),
