@@ -9,6 +9,7 @@
 #include "authorization.h"
 #include "io_thread.h"
 #include "status.h"
+#include "target.h"
 #include "warren/v1/broker.grpc.pb.h"
 
 namespace warren::client {
@@ -16,7 +17,8 @@ namespace {
 
 using Stub = v1::BrokerService::Stub;
 
-grpc::ChannelArguments ChannelArgumentsFor(const ConnectionOptions& options) {
+grpc::ChannelArguments ChannelArgumentsFor(const ConnectionOptions& options,
+                                           const Target& target) {
   grpc::ChannelArguments arguments;
   // A frame of deliveries is as large as the consumer's prefetch allows.
   arguments.SetMaxReceiveMessageSize(-1);
@@ -24,10 +26,15 @@ grpc::ChannelArguments ChannelArgumentsFor(const ConnectionOptions& options) {
   // Connections don't share a socket: one that is throttled must not hold up another.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2'000);
+  // How long an attempt may take: beyond it the next address has its turn.
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1'000);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1'000);
   if (options.keepalive.count() > 0) {
     arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, static_cast<int>(options.keepalive.count()));
+  }
+  if (!target.authority.empty()) {
+    arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY, target.authority);
+    arguments.SetSslTargetNameOverride(target.authority.substr(0, target.authority.rfind(':')));
   }
   return arguments;
 }
@@ -56,8 +63,10 @@ struct Connection::Stubs {
 absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(ConnectionOptions options) {
   auto credentials =
       options.credentials != nullptr ? options.credentials : grpc::InsecureChannelCredentials();
-  auto channel =
-      grpc::CreateCustomChannel(options.address, credentials, ChannelArgumentsFor(options));
+  const absl::StatusOr<Target> target = ResolveTarget(options.address);
+  if (!target.ok()) return target.status();
+  auto channel = grpc::CreateCustomChannel(target->name, credentials,
+                                           ChannelArgumentsFor(options, *target));
   const auto deadline = std::chrono::system_clock::now() + options.connect_timeout;
   if (!channel->WaitForConnected(deadline)) {
     return MakeError(absl::StatusCode::kUnavailable, kUnavailable,

@@ -13,7 +13,7 @@ namespace {
 
 constexpr char kMethod[] = "/warren.v1.BrokerService/PublishStream";
 constexpr std::chrono::milliseconds kFirstPause{50};
-constexpr std::chrono::milliseconds kLongestPause{2'000};
+constexpr std::chrono::milliseconds kLongestPause{1'000};
 // What properties and keys may add to the largest body.
 constexpr uint64_t kEnvelopeBytes = 256 << 10;
 // Of a broker that names no limit; protobuf can't do much more.

@@ -14,7 +14,7 @@ class Backoff:
     """
 
     initial_s: float = 0.05
-    maximum_s: float = 2.0
+    maximum_s: float = 1.0
     random: random.Random = field(default_factory=random.Random)
     _attempt: int = 0
 

@@ -28,6 +28,7 @@ from warren._publication import (
 )
 from warren._publisher import Blocked, Publisher
 from warren._settle import Settle
+from warren._target import Addresses, resolve
 from warren._topology import Binding, ExchangeOptions, ExchangeType, QueueInfo, QueueOptions
 from warren._transaction import Transaction
 from warren._values import Duration, Headers, to_milliseconds
@@ -49,7 +50,7 @@ class Connection:
 
     def __init__(
         self,
-        target: str,
+        target: Addresses,
         *,
         virtual_host: str = "/",
         credentials: Optional[grpc.ChannelCredentials] = None,
@@ -60,15 +61,15 @@ class Connection:
         **login: Unpack[LoginOptions],
     ) -> None:
         """See `warren.connect`."""
-        self.target = target
+        self.target, of_target = resolve(target)
         self.virtual_host = virtual_host
         self.timeout = timeout
         self._login = Login(login, credentials, metadata)
-        options = _rpc.channel_options(keepalive, channel_options)
+        options = _rpc.channel_options(keepalive, [*of_target, *channel_options])
         self._channel = (
-            grpc.insecure_channel(target, options)
+            grpc.insecure_channel(self.target, options)
             if self._login.credentials is None
-            else grpc.secure_channel(target, self._login.credentials, options)
+            else grpc.secure_channel(self.target, self._login.credentials, options)
         )
         self._methods = _rpc.Methods(self._channel)
         self._lanes = Lanes()
@@ -390,7 +391,7 @@ class Connection:
 
 
 def connect(
-    target: str,
+    target: Addresses,
     *,
     virtual_host: str = "/",
     credentials: Optional[grpc.ChannelCredentials] = None,
@@ -403,7 +404,9 @@ def connect(
     """Opens a connection to the broker at `target`, such as "127.0.0.1:7171".
 
     Args:
-        target: address and port, or any name that gRPC resolves.
+        target: address and port, or any name that gRPC resolves; several addresses as a list, or
+            parted by commas, are tried in their order, again whenever the connection is lost.
+            Names in a list are looked up once, here.
         virtual_host: everything on the connection happens in this one.
         credentials: TLS, made by `grpc.ssl_channel_credentials`, for what `tls` can't say.
         metadata: sent with every call, such as an authorization header.

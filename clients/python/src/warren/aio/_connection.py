@@ -28,6 +28,7 @@ from warren._publication import (
 )
 from warren._publisher import Blocked
 from warren._settle import Settle
+from warren._target import Addresses, resolve
 from warren._topology import Binding, ExchangeOptions, ExchangeType, QueueInfo, QueueOptions
 from warren._values import Duration, Headers, to_milliseconds
 from warren.aio._consumer import Consumer
@@ -47,7 +48,7 @@ class Connection:
 
     def __init__(
         self,
-        target: str,
+        target: Addresses,
         *,
         virtual_host: str = "/",
         credentials: Optional[grpc.ChannelCredentials] = None,
@@ -58,15 +59,15 @@ class Connection:
         **login: Unpack[LoginOptions],
     ) -> None:
         """See `warren.aio.connect`."""
-        self.target = target
+        self.target, of_target = resolve(target)
         self.virtual_host = virtual_host
         self.timeout = timeout
         self._login = Login(login, credentials, metadata)
-        options = _rpc.channel_options(keepalive, channel_options)
+        options = _rpc.channel_options(keepalive, [*of_target, *channel_options])
         self._channel: Any = (
-            grpc.aio.insecure_channel(target, options)
+            grpc.aio.insecure_channel(self.target, options)
             if self._login.credentials is None
-            else grpc.aio.secure_channel(target, self._login.credentials, options)
+            else grpc.aio.secure_channel(self.target, self._login.credentials, options)
         )
         self._methods = _rpc.Methods(self._channel)
         self._lanes = Lanes()
@@ -356,7 +357,7 @@ class Connection:
 
 
 def connect(
-    target: str,
+    target: Addresses,
     *,
     virtual_host: str = "/",
     credentials: Optional[grpc.ChannelCredentials] = None,
