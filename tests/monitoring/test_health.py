@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timezone
 from typing import Callable
 
 import grpc
@@ -76,22 +77,47 @@ def test_one_that_stands_by_says_whom_it_waits_for(
 ) -> None:
     storage = postgres.create_database()
     first = new_broker(storage).start()
+    began = datetime.now(timezone.utc).replace(microsecond=0)
     second = new_broker(storage).stand_by()
-    http = http_of(second)
+    http = second.http
     for page in ("/startupz", "/readyz"):
-        eventually(http, page, 503, "waiting for the lease")
+        said = eventually(http, page, 200, "standing by for")
+        assert f"process {first.pid}, at {first.grpc}, since " in said
+        since = datetime.strptime(said.split("since ")[1].strip(), "%Y-%m-%dT%H:%M:%SZ")
+        assert began <= since.replace(tzinfo=timezone.utc) <= datetime.now(timezone.utc)
     assert get(http, "/livez") == (200, "alive\n")
+    assert health(second) == SERVING, "as the first says, through the second's forwarder"
     told = scrape(http)
+    assert told["warren_storage_errors_total"].value() == 0, "waiting is no trouble"
     assert told["warren_shard_leader"].value() == 0
     assert told["warren_lease_remaining_seconds"].value() == 0
     leader = scrape(first.http)
     assert leader["warren_shard_leader"].value() == 1
     assert 0 < leader["warren_lease_remaining_seconds"].value() <= 10
     first.stop()
-    eventually(http, "/readyz", 200)
+    assert second.wait_ready(PATIENCE_S)
+    assert get(http, "/startupz") == (200, "started\n")
+    assert get(http, "/readyz") == (200, "ready\n")
     told = scrape(http)
     assert told["warren_shard_leader"].value() == 1
     assert told["warren_shard_epoch"].value() == leader["warren_shard_epoch"].value() + 1
+
+
+def test_one_that_stands_by_without_a_database_is_not_ready(
+    new_broker: Callable[..., WarrenProcess], database: PostgresServer
+) -> None:
+    storage = database.create_database()
+    first = new_broker(storage, "--lease=60s").start()
+    second = new_broker(storage).stand_by()
+    database.stop()
+    eventually(second.http, "/readyz", 503, "the store can't be opened yet")
+    assert get(second.http, "/livez") == (200, "alive\n")
+    database.start()
+    eventually(second.http, "/readyz", 200, f"process {first.pid}")
+    database.stop()
+    eventually(second.http, "/readyz", 503, "the store can't be opened yet")
+    database.start()
+    eventually(second.http, "/readyz", 200, f"process {first.pid}")
 
 
 def test_readiness_follows_the_store_and_liveness_does_not(

@@ -12,6 +12,7 @@ a sanitizer, what that finds fails the test when the broker ends.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -27,6 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FINDING = re.compile(r"(ERROR|WARNING): (Address|Leak|Thread)Sanitizer|: runtime error: ")
 READY = re.compile(r"listening on .*?grpc=(\S+?),?\s+http=(\S+?),?(?:\s|$)")
 STANDS_BY = "waiting for the lease"  # that another broker has
+FORWARDS = "forwarding connections"  # to that one; the line has this one's own addresses
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 30.0
 
@@ -137,10 +139,17 @@ class WarrenProcess:
         self._reader.start()
 
     def stand_by(self, timeout: float = START_TIMEOUT_S) -> WarrenProcess:
-        """Starts the broker beside one with the same store; returns once it waits for that one."""
+        """Starts the broker beside one with the same store; returns once it waits for that one.
+
+        It forwards connections to that one then, and its addresses are known.
+        """
         lines = len(self.output)
         self.launch()
         self.wait_output(STANDS_BY, timeout, after=lines)
+        told = json.loads(self.wait_output(FORWARDS, timeout, after=lines))
+        self.grpc = told["grpc"]
+        if told["http"] != "none":
+            self.http = told["http"]
         return self
 
     @property
