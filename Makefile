@@ -53,11 +53,12 @@ package: build ## Make the Debian package, build/warren_VERSION_amd64.deb.
 lint: test-tools ## Check layering, tidiness, documents and the proto files, without running the tests.
 	@$(VENV)/bin/pytest -q tests/checks --build $(BUILD)
 
-.PHONY: prove prove-backlog prove-space
+.PHONY: prove prove-backlog prove-space prove-failover
 prove: PROOFS := tests/proofs ## Prove in full what the three applications promise, and what follows (20 minutes); STORAGE=….
 prove-backlog: PROOFS := tests/proofs/test_backlog.py ## Prove that 2,000,000 messages fit into a quarter of the memory that they take; STORAGE=….
 prove-space: PROOFS := tests/proofs/test_space.py ## Prove that PostgreSQL's space is bounded while 5,000,000 messages pass one that stays.
-prove prove-backlog prove-space: build test-tools
+prove-failover: PROOFS := tests/proofs/test_failover.py ## Prove that clients follow from broker to broker: 60 changes under load, nothing lost, short pauses.
+prove prove-backlog prove-space prove-failover: build test-tools
 	@$(NINJA) -C $(BUILD) warren-bench
 	@WARREN_BINARY=$(abspath $(BUILD))/bin/warren $(VENV)/bin/pytest -q -s $(PROOFS) --full $(ARGS)
 
