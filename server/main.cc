@@ -1,7 +1,7 @@
 // warren: the broker's program. Wiring only.
 //
-// configuration -> users, certificates -> HTTP port -> journal, standing by meanwhile -> recovery ->
-// listen -> loop, until a signal or a failing journal.
+// configuration -> users, certificates -> HTTP port -> journal, standing by meanwhile -> recovery
+// -> listen -> loop, until a signal or a failing journal.
 #include <chrono>
 #include <csignal>
 #include <cstdio>

@@ -300,7 +300,8 @@ std::variant<Config, int> ParseConfig(int argc, const char* const* argv) {
   return std::get<Config>(std::move(loaded));
 }
 
-std::string AdvertisedAddress(const Config& config, std::string_view bound, std::string_view host) {
+std::string AdvertisedAddress(const Config& config, std::string_view bound,
+                              std::string_view host) {
   if (!config.advertise.empty()) return config.advertise;
   if (!IsWildcard(bound)) return std::string(bound);
   return std::string(host) + std::string(bound.substr(bound.rfind(':')));

@@ -1,6 +1,7 @@
 // /livez, /readyz, /startupz: what whoever runs the broker asks, each with its reasons.
 //
-//   startupz  200 once the store is open and recovered, and calls are taken; or the broker stands by
+//   startupz  200 once the store is open and recovered, and calls are taken; or the broker stands
+//             by
 //   readyz    200 while the broker can do all its work: it has started, the store takes what it is
 //             given, and no stop has been requested; or it stands by, and can see who serves
 //   livez     200 while the loop answers. The store is no part of it: starting a broker anew mends

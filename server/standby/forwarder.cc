@@ -70,7 +70,7 @@ void SetUp(tcp::socket& socket) {
   set(TCP_KEEPCNT, kKeepaliveProbes);
 }
 
-// Closes with a reset: the client is to try elsewhere, or again, and the port keeps no memory of it.
+// Closes with a reset: the client is to try elsewhere, or again, and the port doesn't remember it.
 void Refuse(tcp::socket& socket) {
   Error ignored;
   socket.set_option(asio::socket_base::linger(true, 0), ignored);
@@ -79,8 +79,7 @@ void Refuse(tcp::socket& socket) {
 
 // A socket that is bound to the endpoint.
 //
-// With SO_REUSEADDR, and without listening: such a socket lets others bind that say SO_REUSEADDR,
-// too, and one of them listen, as this forwarder does and later gRPC's server; it keeps away whoever
+// With SO_REUSEADDR, and without listening: such a socket lets others bind that say the same, and one of them listen, as this forwarder does and later gRPC's server; it keeps away whoever
 // doesn't say so, and the kernel's own choice of free ports. So the port stays ours while nobody
 // listens: between Stop and the moment when the store is recovered and the gRPC server listens.
 // gRPC C++ can't be given a socket that listens already (AddListeningPort binds by itself; the
@@ -232,7 +231,7 @@ void Forwarder::Impl::Listen() {
     tcp::acceptor acceptor = Bound(io_, endpoint, error);
     if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
     if (error) {
-      Log(LogLevel::kWarning, "can't listen while standing by; clients have to find the other broker",
+      Log(LogLevel::kWarning, "can't listen while standing by; clients must find the other broker",
           {{"reason", error.message()}});
       continue;
     }

@@ -9,8 +9,8 @@
 // of the writer renew it, too, so that on a busy broker the thread has nothing to do. A lease that
 // ran out is simply renewed if nobody took it meanwhile.
 //
-// The row also says at which address the owner takes calls, for those that wait (server/standby). It
-// is a hint: a broker that is older than the column leaves the address of its predecessor there.
+// The row also says at which address the owner takes calls, for those that wait. It is a hint: a
+// broker that is older than the column leaves the address of its predecessor there.
 //
 // Thread safety: thread-safe.
 #pragma once

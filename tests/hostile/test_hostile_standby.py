@@ -52,9 +52,7 @@ def standby(
 
 
 @pytest.fixture
-def send_to(
-    postgres: PostgresServer, url: str, standby: WarrenProcess
-) -> Callable[[str], None]:
+def send_to(postgres: PostgresServer, url: str, standby: WarrenProcess) -> Callable[[str], None]:
     """Has the standby forward to another address."""
     database = url.partition("@/")[2].partition("?")[0]
 
@@ -107,9 +105,7 @@ def test_good_clients_are_forwarded(standby: WarrenProcess) -> None:
     forwards(standby)
 
 
-def test_garbage_is_the_other_brokers_matter(
-    first: WarrenProcess, standby: WarrenProcess
-) -> None:
+def test_garbage_is_the_other_brokers_matter(first: WarrenProcess, standby: WarrenProcess) -> None:
     dice = random.Random(7)
     for size in (1, 9, 24, 1000, 100_000):
         with connect(standby) as client:
@@ -138,9 +134,7 @@ def test_many_silent_connections_take_bounded_room(standby: WarrenProcess) -> No
     finally:
         for client in clients:
             client.close()
-    eventually(
-        lambda: descriptors(standby) <= open_before + 10, "descriptors leak", PATIENCE_S
-    )
+    eventually(lambda: descriptors(standby) <= open_before + 10, "descriptors leak", PATIENCE_S)
     forwards(standby)
 
 
@@ -153,9 +147,7 @@ def test_clients_that_come_and_go_leave_nothing(standby: WarrenProcess) -> None:
         elif number % 3 == 1:
             client.shutdown(socket.SHUT_WR)
         client.close()
-    eventually(
-        lambda: descriptors(standby) <= open_before + 10, "descriptors leak", PATIENCE_S
-    )
+    eventually(lambda: descriptors(standby) <= open_before + 10, "descriptors leak", PATIENCE_S)
     forwards(standby)
 
 
@@ -230,9 +222,7 @@ def test_a_target_that_hangs_is_given_up(
             with client:
                 assert is_closed(client)
         assert time.monotonic() - began < 15
-    eventually(
-        lambda: descriptors(standby) <= open_before + 10, "descriptors leak", PATIENCE_S
-    )
+    eventually(lambda: descriptors(standby) <= open_before + 10, "descriptors leak", PATIENCE_S)
 
 
 @pytest.mark.parametrize(

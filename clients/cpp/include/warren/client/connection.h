@@ -31,9 +31,9 @@ namespace warren::client {
 class IoThread;
 
 struct ConnectionOptions {
-  // host:port, or any target that gRPC understands (unix:/path, dns:///name:port). Several host:port,
-  // parted by commas, are tried in their order, again whenever the connection is lost; their names
-  // are looked up once, by Open, and certificates must name the first.
+  // host:port, or any target that gRPC understands (unix:/path, dns:///name:port). Several
+  // host:port, parted by commas, are tried in their order, again whenever the connection is lost;
+  // their names are looked up once, by Open, and certificates must name the first.
   std::string address = "127.0.0.1:7171";
   // For requests that name none.
   std::string virtual_host = "/";
