@@ -79,9 +79,10 @@ void Refuse(tcp::socket& socket) {
 
 // A socket that is bound to the endpoint.
 //
-// With SO_REUSEADDR, and without listening: such a socket lets others bind that say the same, and one of them listen, as this forwarder does and later gRPC's server; it keeps away whoever
-// doesn't say so, and the kernel's own choice of free ports. So the port stays ours while nobody
-// listens: between Stop and the moment when the store is recovered and the gRPC server listens.
+// With SO_REUSEADDR, and without listening: such a socket lets others bind that say the same, and
+// one of them listen, as this forwarder does and later gRPC's server; it keeps away whoever doesn't
+// say so, and the kernel's own choice of free ports. So the port stays ours while nobody listens:
+// between Stop and the moment when the store is recovered and the gRPC server listens.
 // gRPC C++ can't be given a socket that listens already (AddListeningPort binds by itself; the
 // calls that take descriptors take connections, and pass by its credentials and limits), and
 // SO_REUSEPORT would let a second broker share the port in silence.

@@ -3,7 +3,8 @@
 //
 // A broker that stands by must be Ready, or rollouts and disruption budgets wait for it for ever;
 // and whoever is Ready is sent clients, which know nothing of leaders. So it passes their
-// connections on, byte by byte: it knows nothing of gRPC, and TLS is between the client and the broker that serves.
+// connections on, byte by byte: it knows nothing of gRPC, and TLS is between the client and the
+// broker that serves.
 //
 //   Bind        the port is ours, and nobody listens there: connections are refused
 //   ForwardTo   connections are accepted, and carried to the target; without a target they are

@@ -35,7 +35,7 @@ def resolve(addresses: Addresses) -> tuple[str, list[tuple[str, Any]]]:
         return listed[0], []
     if schemes := [address for address in listed if SCHEME.match(address)]:
         raise InvalidArgument(f"{schemes[0]!r}: a list has addresses HOST:PORT alone")
-    found = list(dict.fromkeys(sum((_numbers(address) for address in listed), [])))
+    found = list(dict.fromkeys(number for address in listed for number in _numbers(address)))
     if not found:
         raise Unavailable(f"none of {', '.join(listed)} can be looked up")
     host = _split(listed[0])[0]
