@@ -15,7 +15,12 @@ namespace warren::api {
 namespace {
 
 // Leases are of many callers, so "everything up to" one of them would be settled for others, too.
-absl::Status CheckNamesLeases(const std::string& consumer, const core::Settlement& settlement) {
+absl::Status CheckOutsideStream(const std::string& consumer, const core::Settlement& settlement) {
+  if (settlement.subscription != 0) {
+    return InvalidField("subscription", "SETTLEMENT_INVALID",
+                        "subscription numbers are known to their Consume stream alone; give the "
+                        "consumer's name");
+  }
   if (!consumer.empty() || !settlement.up_to) return absl::OkStatus();
   return InvalidField("up_to_delivery_tag", "SETTLEMENT_INVALID",
                       "up_to_delivery_tag needs the consumer's name; leases made by Get are "
@@ -78,7 +83,7 @@ struct Ack {
     auto settlements = ToSettlements(request.settlements());
     if (!settlements.ok()) return settlements.status();
     for (const core::Settlement& settlement : *settlements) {
-      if (absl::Status s = CheckNamesLeases(request.consumer(), settlement); !s.ok()) return s;
+      if (absl::Status s = CheckOutsideStream(request.consumer(), settlement); !s.ok()) return s;
     }
     return core::Ack{.request = id,
                      .virtual_host = VirtualHostName(request.virtual_host()),
@@ -128,7 +133,7 @@ struct Commit {
         return WithMetadata(settlement.status(), "settlement",
                             std::to_string(command.settlements.size()));
       }
-      if (absl::Status s = CheckNamesLeases(proto.consumer(), *settlement); !s.ok()) {
+      if (absl::Status s = CheckOutsideStream(proto.consumer(), *settlement); !s.ok()) {
         return WithMetadata(s, "settlement", std::to_string(command.settlements.size()));
       }
       command.settlements.push_back({proto.consumer(), *std::move(settlement)});

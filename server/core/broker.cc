@@ -195,7 +195,7 @@ bool Broker::Impl::HasReceiver(const Effect& effect) const {
     return consumers_.contains(subscribed->consumer);
   }
   if (const auto* answered = std::get_if<SettleAnswered>(&effect)) {
-    return consumers_.contains(answered->consumer);
+    return answered->shared || consumers_.contains(answered->consumer);
   }
   return true;
 }

@@ -276,6 +276,9 @@ class Broker::Impl {
 
   // ---- Settling (settling.cc) ----
   void Handle(Settle&);
+  void SettleShared(Settle& c);
+  // The consumer has gone.
+  static void FailAll(const Settlement& settlement, std::vector<SettleFailure>& failures);
   void Handle(HandedOver&);
   void Handle(Ack&);
   // The consumer of this name, if it is the asker's; null otherwise.
@@ -284,6 +287,9 @@ class Broker::Impl {
   using Holder = std::variant<Consumer*, OwnerId>;
   std::vector<SettleFailure> SettleAll(VirtualHost& host, Holder holder,
                                        const std::vector<Settlement>& settlements);
+  // One of a batch; AfterSettling for the queues it touched is still due.
+  void CarryOut(VirtualHost& host, Holder holder, const Settlement& settlement,
+                std::vector<Queue*>& touched, std::vector<SettleFailure>& failures);
   // Finds what a settlement names; what can't be found becomes a failure.
   std::vector<Held> Resolve(VirtualHost& host, Holder holder, const Settlement& settlement,
                             std::vector<SettleFailure>& failures);

@@ -22,6 +22,7 @@ namespace warren::core {
 // Streams and calls, numbered by the runtime, never twice within a run of the broker.
 using RequestId = storage::StrongId<struct RequestIdTag>;
 using PublisherId = storage::StrongId<struct PublisherIdTag>;
+// A stream that several consumers share has a number among theirs, and is none of them.
 using ConsumerId = storage::StrongId<struct ConsumerIdTag>;
 
 // Whose a consumer or lease is: from outside its stream only the same owner may settle. 0: there are
@@ -209,6 +210,8 @@ struct Subscribe {
   std::optional<storage::QueueOptions> declare;
   std::vector<BindingSpec> bindings;  // destination is the queue; needs declare
   OwnerId owner;
+  // The stream it shares with others, to which its exclusive queues belong; 0: it has its own.
+  ConsumerId stream = {};
 };
 
 enum class SettleOutcome : uint8_t { kAck = 1, kRequeue = 2, kReject = 3, kRetry = 4 };
@@ -218,13 +221,18 @@ struct Settlement {
   DeliveryTag up_to;  // none if 0
   SettleOutcome outcome = SettleOutcome::kAck;
   std::optional<int64_t> retry_delay_ms;  // kRetry only
+  // In a Settle of a shared stream: whose, and by what number the stream knows it.
+  ConsumerId consumer = {};
+  uint32_t subscription = 0;
 };
 
 // Answered by SettleAnswered once durable if settle_id isn't 0 or something failed.
 struct Settle {
-  ConsumerId consumer;
+  ConsumerId consumer;  // or a stream that consumers share; then `shared`
   uint64_t settle_id = 0;
   std::vector<Settlement> settlements;
+  // Each settlement names its consumer; all deliveries of one that has gone are unknown.
+  bool shared = false;
 };
 
 // An auto-ack consumer's deliveries up to this one have been taken by the transport.

@@ -44,15 +44,15 @@ absl::StatusOr<Consumer*> Broker::Impl::AddConsumer(Subscribe& c) {
     return Error(absl::StatusCode::kUnavailable, "SHUTTING_DOWN", subject,
                  "the broker is shutting down; connect again later");
   }
-  const absl::StatusOr<Queue*> queue = c.declare
-                                           ? Declare(**host, c.queue, c.declare, c.consumer)
-                                           : GetQueue(c.virtual_host, c.queue, c.consumer);
+  const ConsumerId stream = c.stream ? c.stream : c.consumer;
+  const absl::StatusOr<Queue*> queue = c.declare ? Declare(**host, c.queue, c.declare, stream)
+                                                 : GetQueue(c.virtual_host, c.queue, stream);
   if (!queue.ok()) return queue.status();
   absl::Status status = CheckConsumable(**queue, c);
   for (size_t i = 0; i < c.bindings.size() && status.ok(); ++i) {
     c.bindings[i].destination_kind = DestinationKind::kQueue;
     c.bindings[i].destination = (*queue)->name;
-    status = Add(**host, c.bindings[i], c.consumer);
+    status = Add(**host, c.bindings[i], stream);
   }
   if (!status.ok()) {
     // An exclusive queue without its stream could never be used, nor deleted.

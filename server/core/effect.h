@@ -63,12 +63,15 @@ struct Delivered {
 struct SettleFailure {
   DeliveryTag tag;
   absl::Status error;
+  uint32_t subscription = 0;  // the settlement's
 };
 
+// `consumer`, `shared`: as in Settle.
 struct SettleAnswered {
   ConsumerId consumer;
   uint64_t settle_id = 0;
   std::vector<SettleFailure> failures;
+  bool shared = false;
 };
 
 // No delivery comes after it.
@@ -85,7 +88,7 @@ struct Cancelled {
   std::string message;
 };
 
-// The subscription failed; the stream is to end with this status.
+// The subscription failed; the stream that has it alone is to end with this status.
 struct ConsumerClosed {
   ConsumerId consumer;
   absl::Status status;

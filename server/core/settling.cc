@@ -12,6 +12,7 @@
 namespace warren::core {
 
 void Broker::Impl::Handle(Settle& c) {
+  if (c.shared) return SettleShared(c);
   const auto it = consumers_.find(c.consumer);
   if (it == consumers_.end()) return;  // its stream has just been closed
   std::vector<SettleFailure> failures =
@@ -19,6 +20,43 @@ void Broker::Impl::Handle(Settle& c) {
   if (c.settle_id == 0 && failures.empty()) return;
   ledger_.Wait(Effect(SettleAnswered{
       .consumer = c.consumer, .settle_id = c.settle_id, .failures = std::move(failures)}));
+}
+
+void Broker::Impl::SettleShared(Settle& c) {
+  std::vector<SettleFailure> failures;
+  std::vector<Queue*> touched;
+  for (const Settlement& settlement : c.settlements) {
+    const size_t failed = failures.size();
+    if (const auto it = consumers_.find(settlement.consumer); it != consumers_.end()) {
+      Consumer& consumer = *it->second;
+      CarryOut(*consumer.virtual_host, &consumer, settlement, touched, failures);
+    } else {
+      FailAll(settlement, failures);
+    }
+    for (size_t i = failed; i < failures.size(); ++i) {
+      failures[i].subscription = settlement.subscription;
+    }
+  }
+  for (Queue* queue : touched) AfterSettling(*queue);
+  if (c.settle_id == 0 && failures.empty()) return;
+  ledger_.Wait(Effect(SettleAnswered{.consumer = c.consumer,
+                                     .settle_id = c.settle_id,
+                                     .failures = std::move(failures),
+                                     .shared = true}));
+}
+
+void Broker::Impl::FailAll(const Settlement& settlement, std::vector<SettleFailure>& failures) {
+  const std::string number = absl::StrCat(settlement.subscription);
+  const Subject subject{"subscription", number, ""};
+  const auto fail = [&](DeliveryTag tag) {
+    const absl::Status error =
+        Error(absl::StatusCode::kFailedPrecondition, "DELIVERY_TAG_UNKNOWN", subject,
+              absl::StrCat("delivery tag ", tag.value, " is of subscription ", number,
+                           ", which has ended; what it had unsettled has been requeued"));
+    failures.push_back({tag, WithMetadata(error, "delivery_tag", absl::StrCat(tag.value))});
+  };
+  if (settlement.up_to) fail(settlement.up_to);
+  for (const DeliveryTag tag : settlement.tags) fail(tag);
 }
 
 void Broker::Impl::Handle(HandedOver& c) {
@@ -56,13 +94,18 @@ std::vector<SettleFailure> Broker::Impl::SettleAll(VirtualHost& host, Holder hol
   std::vector<SettleFailure> failures;
   std::vector<Queue*> touched;
   for (const Settlement& settlement : settlements) {
-    for (const Held& held : Resolve(host, holder, settlement, failures)) {
-      if (touched.empty() || touched.back() != held.queue) touched.push_back(held.queue);
-      SettleOne(held, settlement, Ledger::Left::kForGood);
-    }
+    CarryOut(host, holder, settlement, touched, failures);
   }
   for (Queue* queue : touched) AfterSettling(*queue);
   return failures;
+}
+
+void Broker::Impl::CarryOut(VirtualHost& host, Holder holder, const Settlement& settlement,
+                            std::vector<Queue*>& touched, std::vector<SettleFailure>& failures) {
+  for (const Held& held : Resolve(host, holder, settlement, failures)) {
+    if (touched.empty() || touched.back() != held.queue) touched.push_back(held.queue);
+    SettleOne(held, settlement, Ledger::Left::kForGood);
+  }
 }
 
 void Broker::Impl::AfterSettling(Queue& queue) {

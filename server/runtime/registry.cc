@@ -30,6 +30,11 @@ core::RequestId Registry::Add(CallSink& sink) {
   return {last_id_};
 }
 
+core::ConsumerId Registry::AddShared(SharedStreamSink& sink) {
+  shared_streams_.emplace(++last_id_, &sink);
+  return {last_id_};
+}
+
 bool Registry::Remove(core::PublisherId publisher) {
   return publishers_.erase(publisher.value) > 0;
 }
@@ -78,7 +83,12 @@ void Registry::Dispatch(core::Effect& effect) {
         } else if constexpr (std::is_same_v<T, core::Subscribed>) {
           if (ConsumerSink* sink = Find(e.consumer)) sink->OnSubscribed(std::move(e));
         } else if constexpr (std::is_same_v<T, core::SettleAnswered>) {
-          if (ConsumerSink* sink = Find(e.consumer)) sink->OnSettleAnswered(std::move(e));
+          if (e.shared) {
+            auto* sink = FindIn(shared_streams_, e.consumer.value);
+            if (sink != nullptr) sink->OnSharedSettleAnswered(std::move(e));
+          } else if (ConsumerSink* sink = Find(e.consumer)) {
+            sink->OnSettleAnswered(std::move(e));
+          }
         } else if constexpr (std::is_same_v<T, core::Drained>) {
           if (ConsumerSink* sink = Find(e.consumer)) sink->OnDrained();
         } else if constexpr (std::is_same_v<T, core::Cancelled>) {

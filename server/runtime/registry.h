@@ -19,10 +19,13 @@ class Registry {
   core::PublisherId Add(PublisherSink& sink);
   core::ConsumerId Add(ConsumerSink& sink);
   core::RequestId Add(CallSink& sink);
+  // Its number among the consumers; it counts for none.
+  core::ConsumerId AddShared(SharedStreamSink& sink);
   // False if it wasn't there any more.
   bool Remove(core::PublisherId publisher);
   bool Remove(core::ConsumerId consumer);
   bool Remove(core::RequestId request);
+  void RemoveShared(core::ConsumerId stream) { shared_streams_.erase(stream.value); }
 
   // Who hears of changed users; null: nobody.
   void SetUsers(UsersSink* users) { users_ = users; }
@@ -53,6 +56,7 @@ class Registry {
   absl::flat_hash_map<uint64_t, PublisherSink*> publishers_;
   absl::flat_hash_map<uint64_t, ConsumerSink*> consumers_;
   absl::flat_hash_map<uint64_t, CallSink*> requests_;
+  absl::flat_hash_map<uint64_t, SharedStreamSink*> shared_streams_;
   SessionList sessions_;
 
   // The consumer that was looked up last: deliveries come in runs.

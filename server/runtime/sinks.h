@@ -71,6 +71,15 @@ class ConsumerSink {
   ~ConsumerSink() = default;
 };
 
+// A stream that several consumers share, each with a sink of its own.
+class SharedStreamSink {
+ public:
+  virtual void OnSharedSettleAnswered(core::SettleAnswered answer) = 0;
+
+ protected:
+  ~SharedStreamSink() = default;
+};
+
 class CallSink {
  public:
   virtual void OnReplied(core::Replied reply) = 0;

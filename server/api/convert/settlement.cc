@@ -47,6 +47,7 @@ absl::StatusOr<core::Settlement> ToSettlement(const v1::Settlement& proto) {
   settlement.tags.reserve(proto.delivery_tags_size());
   for (const uint64_t tag : proto.delivery_tags()) settlement.tags.push_back({tag});
   settlement.up_to = {proto.up_to_delivery_tag()};
+  settlement.subscription = proto.subscription();
   return settlement;
 }
 
@@ -86,6 +87,7 @@ void SetFailures(const std::vector<core::SettleFailure>& failures,
   for (const core::SettleFailure& failure : failures) {
     v1::SettleFailure& proto = *protos->Add();
     proto.set_delivery_tag(failure.tag.value);
+    if (failure.subscription != 0) proto.set_subscription(failure.subscription);
     SetError(failure.error, proto.mutable_error());
   }
 }
