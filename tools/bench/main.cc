@@ -63,6 +63,13 @@ int Main(int argc, char** argv) {
         ->check(CLI::Range(1, 10'000).description(""))
         ->type_name("N")
         ->capture_default_str();
+    app.add_option("--consumers-per-stream", options.consumers_per_stream,
+                   "Consumers that share a stream; 0: each of up to 32 has its own, more share one a "
+                   "connection. Transactions have their own")
+        ->check(CLI::Range(0, 10'000).description(""))
+        ->type_name("N")
+        ->group("Consumers")
+        ->capture_default_str();
     app.add_option("--ack-lag", options.ack_lag,
                    "Latest deliveries of a consumer that it leaves unsettled while more come; from "
                    "--window on, all that is settled was confirmed before")

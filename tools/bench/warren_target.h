@@ -11,6 +11,8 @@
 
 namespace warren::tools {
 
+class SharedStream;
+
 // Links must not outlive it.
 class WarrenTarget : public Target {
  public:
@@ -22,6 +24,9 @@ class WarrenTarget : public Target {
     // Consumers leave as many of their latest deliveries unsettled, while more come. With
     // ack_lag >= Workload::window, what is settled was confirmed before, hence written.
     uint32_t ack_lag = 0;
+    // Consumers that share a stream, up to this number; 0: each has its own if they are few, else
+    // all of a connection share one.
+    int consumers_per_stream = 0;
   };
 
   static absl::StatusOr<std::unique_ptr<Target>> Connect(Options options);
@@ -42,10 +47,14 @@ class WarrenTarget : public Target {
       : options_(std::move(options)), connections_(std::move(connections)) {}
 
   client::Connection& NextConnection();
+  // The stream that the next consumer joins; null if it has its own.
+  std::shared_ptr<SharedStream> NextStream(const Workload& workload);
 
   const Options options_;
   const Connections connections_;  // one at least
   size_t next_ = 0;
+  // Of each connection, the stream that isn't full.
+  std::vector<std::shared_ptr<SharedStream>> streams_;
 };
 
 }  // namespace warren::tools

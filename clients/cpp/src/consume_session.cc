@@ -1,5 +1,6 @@
 #include "consume_session.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "codec.h"
@@ -113,6 +114,61 @@ absl::Status Consumer::Session::Send(v1::ConsumeRequest control) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<v1::Subscribed> Consumer::Session::Subscribe(v1::Subscribe subscribe) {
+  if (subscribe.virtual_host().empty()) {
+    subscribe.set_virtual_host(options_.subscribe.virtual_host());
+  }
+  MutexLock lock(mutex_);
+  if (ended_) return end_;
+  if (subscribe.subscription() == 0) subscribe.set_subscription(last_number_ + 1);
+  const uint32_t number = subscribe.subscription();
+  if (!options_.shared || number <= last_number_) {
+    return MakeError(absl::StatusCode::kInvalidArgument, kProtocol,
+                     "a shared consumer's subscriptions have rising numbers; leave the number out");
+  }
+  last_number_ = number;
+  *controls_.emplace_back().mutable_subscribe() = std::move(subscribe);
+  subscriptions_.try_emplace(number);
+  ReadForWaiters();
+  const PendingWrite next = NextWrite();
+  lock.Unlock();
+  next.Send();
+  lock.Lock();
+  changed_.Wait(mutex_, [this, number]() WARREN_REQUIRES(mutex_) {
+    const auto it = subscriptions_.find(number);
+    return ended_ || it == subscriptions_.end() || it->second.answer.has_value();
+  });
+  --waiters_;
+  if (const auto refused = refused_.extract(number); !refused.empty()) return refused.mapped();
+  const auto it = subscriptions_.find(number);
+  if (it == subscriptions_.end() || !it->second.answer.has_value()) return end_;
+  return *it->second.answer;
+}
+
+absl::Status Consumer::Session::Unsubscribe(uint32_t number) {
+  MutexLock lock(mutex_);
+  if (ended_) return end_;
+  const auto it = subscriptions_.find(number);
+  if (it == subscriptions_.end()) return absl::OkStatus();
+  it->second.unsubscribing = true;
+  controls_.emplace_back().mutable_unsubscribe()->set_subscription(number);
+  ReadForWaiters();
+  const PendingWrite next = NextWrite();
+  lock.Unlock();
+  next.Send();
+  lock.Lock();
+  changed_.Wait(mutex_, [this, number]() WARREN_REQUIRES(mutex_) {
+    return ended_ || !subscriptions_.contains(number);
+  });
+  --waiters_;
+  return ended_ ? end_ : absl::OkStatus();
+}
+
+void Consumer::Session::ReadForWaiters() {
+  ++waiters_;
+  if (std::exchange(reading_paused_, false)) stream_->StartRead();
+}
+
 absl::Status Consumer::Session::Drain(std::chrono::milliseconds timeout) {
   MutexLock lock(mutex_);
   if (ended_) return end_;
@@ -120,8 +176,12 @@ absl::Status Consumer::Session::Drain(std::chrono::milliseconds timeout) {
   draining_ = true;
   // What is on its way is no more than the prefetch, and must be read to get at the answer.
   if (std::exchange(reading_paused_, false)) stream_->StartRead();
-  v1::ConsumeRequest& request = controls_.emplace_back();
-  request.mutable_drain();
+  if (!options_.shared) controls_.emplace_back().mutable_drain();
+  for (auto& [number, subscription] : subscriptions_) {
+    subscription.draining = true;
+    controls_.emplace_back().mutable_drain()->set_subscription(number);
+  }
+  drained_ = options_.shared && AllDrained();
   const PendingWrite next = NextWrite();
   lock.Unlock();
   next.Send();
@@ -138,10 +198,22 @@ std::optional<v1::Cancelled> Consumer::Session::cancelled() const {
   return cancelled_;
 }
 
+std::string Consumer::Session::QueueOf(uint32_t number) const {
+  const MutexLock lock(mutex_);
+  const auto it = subscriptions_.find(number);
+  const bool known = it != subscriptions_.end() && it->second.answer.has_value();
+  return known ? it->second.answer->queue() : "";
+}
+
 void Consumer::Session::OnStarted() {
   v1::ConsumeRequest request;
   *request.mutable_subscribe() = options_.subscribe;
   const MutexLock lock(mutex_);
+  if (options_.shared) {
+    last_number_ = std::max(options_.subscribe.subscription(), 1U);
+    request.mutable_subscribe()->set_subscription(last_number_);
+    subscriptions_.try_emplace(last_number_);
+  }
   writing_ = true;
   stream_->StartRead();
   stream_->Write(Encode(request));
@@ -160,8 +232,10 @@ PendingWrite Consumer::Session::NextWrite() {
   v1::ConsumeRequest request;
   if (!settlements_.empty() || flush_wanted_ > flush_sent_) {
     *request.mutable_settle() = settlements_.Take();
-    if (flush_wanted_ > flush_sent_) request.mutable_settle()->set_settle_id(flush_wanted_);
-    flush_sent_ = flush_wanted_;
+    if (settlements_.empty()) {
+      if (flush_wanted_ > flush_sent_) request.mutable_settle()->set_settle_id(flush_wanted_);
+      flush_sent_ = flush_wanted_;
+    }
   } else if (!controls_.empty()) {
     request = std::move(controls_.front());
     controls_.pop_front();
@@ -177,14 +251,12 @@ void Consumer::Session::OnRead(grpc::ByteBuffer frame) {
   auto& response = *google::protobuf::Arena::CreateMessage<v1::ConsumeResponse>(arena.get());
   const bool valid = Decode(frame, response);
   MutexLock lock(mutex_);
-  reading_paused_ = !options_.on_deliveries && !closing_ && !draining_ &&
+  reading_paused_ = !options_.on_deliveries && !closing_ && !draining_ && waiters_ == 0 &&
                     fetched_.size() >= kMaxFetchedFrames;
   if (!reading_paused_) stream_->StartRead();
   switch (valid ? response.frame_case() : v1::ConsumeResponse::FRAME_NOT_SET) {
     case v1::ConsumeResponse::kSubscribed:
-      subscribed_ = response.subscribed();
-      opened_ = true;
-      return changed_.NotifyAll();
+      return OnSubscribed(response.subscribed());
     case v1::ConsumeResponse::kDeliveries:
       lock.Unlock();
       return OnDeliveries(DeliveryBatch(std::move(arena), response.deliveries()));
@@ -192,12 +264,20 @@ void Consumer::Session::OnRead(grpc::ByteBuffer frame) {
       lock.Unlock();
       return OnSettleResults(response.settle_results());
     case v1::ConsumeResponse::kCancelled:
-      cancelled_ = response.cancelled();
-      return;
+      if (!options_.shared) {
+        cancelled_ = response.cancelled();
+        return;
+      }
+      lock.Unlock();
+      return OnSubscriptionEnd(response.cancelled().subscription(), EndOf(response.cancelled()));
     case v1::ConsumeResponse::kDrained:
-      // A stopping broker says so unasked; why the consumer ends comes when it does.
-      drained_ = draining_;
-      return changed_.NotifyAll();
+      return OnDrained(response.drained().subscription());
+    case v1::ConsumeResponse::kSubscriptionEnded:
+      lock.Unlock();
+      return OnSubscriptionEnd(response.subscription_ended().subscription(),
+                               response.subscription_ended().has_error()
+                                   ? ToStatus(response.subscription_ended().error())
+                                   : absl::OkStatus());
     case v1::ConsumeResponse::FRAME_NOT_SET:
       violation_ = MakeError(absl::StatusCode::kInternal, kProtocol,
                              "the broker sent a frame that this client doesn't understand; is the "
@@ -205,6 +285,50 @@ void Consumer::Session::OnRead(grpc::ByteBuffer frame) {
       stream_->Cancel();
       return;
   }
+}
+
+void Consumer::Session::OnSubscribed(const v1::Subscribed& subscribed) {
+  if (!opened_) {
+    subscribed_ = subscribed;
+    opened_ = true;
+  }
+  const auto it = subscriptions_.find(subscribed.subscription());
+  if (it != subscriptions_.end()) it->second.answer = subscribed;
+  changed_.NotifyAll();
+}
+
+void Consumer::Session::OnSubscriptionEnd(uint32_t number, const absl::Status& why) {
+  MutexLock lock(mutex_);
+  const auto it = subscriptions_.find(number);
+  if (it == subscriptions_.end()) return;
+  const Subscription ended = std::move(it->second);
+  subscriptions_.erase(it);
+  if (!opened_) {
+    // The first one, without which Open has nothing to give.
+    violation_ = why;
+    stream_->Cancel();
+  } else if (!ended.answer.has_value()) {
+    refused_.emplace(number, why);
+  }
+  if (draining_) drained_ = AllDrained();
+  changed_.NotifyAll();
+  lock.Unlock();
+  if (!ended.answer.has_value() || ended.unsubscribing) return;
+  if (options_.on_subscription_end) options_.on_subscription_end(number, why);
+}
+
+void Consumer::Session::OnDrained(uint32_t number) {
+  // A stopping broker says so unasked; why the consumer ends comes when it does.
+  if (!draining_) return;
+  const auto it = subscriptions_.find(number);
+  if (it != subscriptions_.end()) it->second.draining = false;
+  drained_ = AllDrained();
+  changed_.NotifyAll();
+}
+
+bool Consumer::Session::AllDrained() const {
+  return std::none_of(subscriptions_.begin(), subscriptions_.end(),
+                      [](const auto& entry) { return entry.second.draining; });
 }
 
 void Consumer::Session::OnDeliveries(DeliveryBatch batch) {

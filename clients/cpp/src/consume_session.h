@@ -7,6 +7,7 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,6 +42,9 @@ class Consumer::Session final : public BidiStream::Handler {
   }
   absl::Status Flush(std::chrono::milliseconds timeout);
   absl::Status Send(v1::ConsumeRequest control);
+  absl::StatusOr<v1::Subscribed> Subscribe(v1::Subscribe subscribe);
+  absl::Status Unsubscribe(uint32_t number);
+  std::string QueueOf(uint32_t number) const;
   absl::Status Drain(std::chrono::milliseconds timeout);
 
   const v1::Subscribed& subscribed() const { return subscribed_; }
@@ -52,7 +56,19 @@ class Consumer::Session final : public BidiStream::Handler {
   void OnRead(grpc::ByteBuffer frame) override;
   void OnFinished(absl::Status status) override;
 
+  // One of a shared consumer's subscriptions, until the broker has said its last word on it.
+  struct Subscription {
+    std::optional<v1::Subscribed> answer;
+    bool unsubscribing = false;
+    bool draining = false;
+  };
+
+  void ReadForWaiters() WARREN_REQUIRES(mutex_);
   PendingWrite NextWrite() WARREN_REQUIRES(mutex_);
+  void OnSubscribed(const v1::Subscribed& subscribed) WARREN_REQUIRES(mutex_);
+  void OnSubscriptionEnd(uint32_t number, const absl::Status& why) WARREN_EXCLUDES(mutex_);
+  void OnDrained(uint32_t number) WARREN_REQUIRES(mutex_);
+  bool AllDrained() const WARREN_REQUIRES(mutex_);
   void OnDeliveries(DeliveryBatch batch) WARREN_EXCLUDES(mutex_);
   void OnSettleResults(const v1::SettleResults& results) WARREN_EXCLUDES(mutex_);
 
@@ -75,6 +91,14 @@ class Consumer::Session final : public BidiStream::Handler {
   // Why the stream was cancelled by this side.
   absl::Status violation_ WARREN_GUARDED_BY(mutex_);
   std::optional<v1::Cancelled> cancelled_ WARREN_GUARDED_BY(mutex_);
+
+  // Of a shared consumer, by number.
+  std::map<uint32_t, Subscription> subscriptions_ WARREN_GUARDED_BY(mutex_);
+  uint32_t last_number_ WARREN_GUARDED_BY(mutex_) = 0;
+  // Why the broker refused those whose Subscribe still has to tell.
+  std::map<uint32_t, absl::Status> refused_ WARREN_GUARDED_BY(mutex_);
+  // Callers that wait for the broker's word; reading goes on for them.
+  int waiters_ WARREN_GUARDED_BY(mutex_) = 0;
 
   std::deque<DeliveryBatch> fetched_ WARREN_GUARDED_BY(mutex_);
   bool reading_paused_ WARREN_GUARDED_BY(mutex_) = false;

@@ -30,6 +30,24 @@ absl::StatusOr<DeliveryBatch> Consumer::Next(std::chrono::milliseconds timeout) 
   return session_->Next(timeout);
 }
 
+absl::StatusOr<v1::Subscribed> Consumer::Subscribe(v1::Subscribe subscribe) {
+  return session_->Subscribe(std::move(subscribe));
+}
+
+absl::Status Consumer::Unsubscribe(uint32_t subscription) {
+  return session_->Unsubscribe(subscription);
+}
+
+std::string Consumer::QueueOf(uint32_t subscription) const {
+  return session_->QueueOf(subscription);
+}
+
+absl::Status Consumer::Ack(const v1::Delivery& delivery) {
+  return session_->Settle([&](SettleBuffer& buffer) {
+    buffer.Add(delivery.delivery_tag(), v1::SETTLE_OUTCOME_ACK, delivery.subscription());
+  });
+}
+
 absl::Status Consumer::Ack(uint64_t delivery_tag) {
   return session_->Settle(
       [&](SettleBuffer& buffer) { buffer.Add(delivery_tag, v1::SETTLE_OUTCOME_ACK); });
@@ -41,14 +59,36 @@ absl::Status Consumer::Ack(std::span<const uint64_t> delivery_tags) {
   });
 }
 
+absl::Status Consumer::AckUpTo(const v1::Delivery& delivery) {
+  return AckUpTo(delivery.subscription(), delivery.delivery_tag());
+}
+
+absl::Status Consumer::AckUpTo(uint32_t subscription, uint64_t delivery_tag) {
+  return session_->Settle([&](SettleBuffer& buffer) {
+    buffer.AddUpTo(delivery_tag, v1::SETTLE_OUTCOME_ACK, subscription);
+  });
+}
+
 absl::Status Consumer::AckUpTo(uint64_t delivery_tag) {
   return session_->Settle(
       [&](SettleBuffer& buffer) { buffer.AddUpTo(delivery_tag, v1::SETTLE_OUTCOME_ACK); });
 }
 
+absl::Status Consumer::Requeue(const v1::Delivery& delivery) {
+  return session_->Settle([&](SettleBuffer& buffer) {
+    buffer.Add(delivery.delivery_tag(), v1::SETTLE_OUTCOME_REQUEUE, delivery.subscription());
+  });
+}
+
 absl::Status Consumer::Requeue(uint64_t delivery_tag) {
   return session_->Settle(
       [&](SettleBuffer& buffer) { buffer.Add(delivery_tag, v1::SETTLE_OUTCOME_REQUEUE); });
+}
+
+absl::Status Consumer::Reject(const v1::Delivery& delivery) {
+  return session_->Settle([&](SettleBuffer& buffer) {
+    buffer.Add(delivery.delivery_tag(), v1::SETTLE_OUTCOME_REJECT, delivery.subscription());
+  });
 }
 
 absl::Status Consumer::Reject(uint64_t delivery_tag) {
@@ -58,8 +98,16 @@ absl::Status Consumer::Reject(uint64_t delivery_tag) {
 
 absl::Status Consumer::Retry(uint64_t delivery_tag,
                              std::optional<std::chrono::milliseconds> delay) {
+  v1::Delivery delivery;
+  delivery.set_delivery_tag(delivery_tag);
+  return Retry(delivery, delay);
+}
+
+absl::Status Consumer::Retry(const v1::Delivery& delivery,
+                             std::optional<std::chrono::milliseconds> delay) {
   v1::Settlement settlement;
-  settlement.add_delivery_tags(delivery_tag);
+  settlement.add_delivery_tags(delivery.delivery_tag());
+  settlement.set_subscription(delivery.subscription());
   settlement.set_outcome(v1::SETTLE_OUTCOME_RETRY);
   if (delay.has_value()) SetMilliseconds(*delay, *settlement.mutable_retry_delay());
   return Settle(std::move(settlement));
@@ -73,8 +121,9 @@ absl::Status Consumer::Flush(std::chrono::milliseconds timeout) {
   return session_->Flush(timeout);
 }
 
-absl::Status Consumer::SetPrefetch(uint32_t messages, uint64_t bytes) {
+absl::Status Consumer::SetPrefetch(uint32_t messages, uint64_t bytes, uint32_t subscription) {
   v1::ConsumeRequest request;
+  request.mutable_set_prefetch()->set_subscription(subscription);
   request.mutable_set_prefetch()->set_prefetch_messages(messages);
   request.mutable_set_prefetch()->set_prefetch_bytes(bytes);
   return session_->Send(std::move(request));

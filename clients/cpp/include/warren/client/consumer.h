@@ -1,4 +1,4 @@
-// Receives a queue's messages and settles them.
+// Receives messages of a queue, or of many, and settles them.
 //
 //   v1::Subscribe subscribe;
 //   subscribe.set_queue("orders");
@@ -8,6 +8,14 @@
 //     if (!batch.ok()) break;  // or TIMEOUT: nothing came
 //     for (const v1::Delivery& delivery : *batch) (*consumer)->Ack(delivery.delivery_tag());
 //   }
+//
+// Many queues are best had over one stream, whose frames they share:
+//
+//   auto consumer = Consumer::Open(*connection, {.subscribe = first, .shared = true});
+//   for (const v1::Subscribe& subscribe : others) (*consumer)->Subscribe(subscribe);
+//   … for (const v1::Delivery& delivery : *batch) (*consumer)->Ack(delivery);
+//
+// Each subscription has a number, from 1, by which its deliveries name it.
 //
 // Or with a callback, which spares the hand-over to another thread. Settlements that pile up while
 // a frame is being written leave as the next frame; nothing lingers.
@@ -33,7 +41,7 @@
 
 namespace warren::client {
 
-// The deliveries of one frame, in the queue's order. They live as long as the batch.
+// The deliveries of one frame, in their queue's order. They live as long as the batch.
 // Thread-compatible.
 class DeliveryBatch {
  public:
@@ -58,11 +66,17 @@ class Consumer;
 struct ConsumerOptions {
   // Queue, prefetch, auto_ack, …: see the API. Virtual host "": the connection's.
   v1::Subscribe subscribe;
+  // Further subscriptions may follow, with Subscribe; this one has the number 1. What ends a
+  // subscription then doesn't end the consumer.
+  bool shared = false;
   // Told of each batch, on the connection's I/O thread: must not block. Settlements made inside it
   // leave together when it returns. Empty: batches are fetched with Next.
   std::function<void(Consumer&, DeliveryBatch)> on_deliveries;
   // Told once, on the I/O thread, when no delivery will come any more, and why. May be empty.
   std::function<void(const absl::Status&)> on_end;
+  // Told, on the I/O thread, when a subscription of a shared consumer has ended that nobody asked
+  // to end, and why: as on_end. May be empty.
+  std::function<void(uint32_t subscription, const absl::Status&)> on_subscription_end;
   // Told of deliveries that could not be settled. I/O thread. May be empty.
   std::function<void(const v1::SettleFailure&)> on_settle_failure;
 };
@@ -85,17 +99,39 @@ class Consumer {
   // SHUTTING_DOWN or BROKER_UNAVAILABLE; …. REQUIRES: no on_deliveries; not on the I/O thread.
   absl::StatusOr<DeliveryBatch> Next(std::chrono::milliseconds timeout);
 
+  // One more subscription of a shared consumer; waits for the broker's answer, which has its
+  // number: the next one, or that of `subscribe` if it is higher than all before.
+  // Virtual host "": the connection's. Errors: what the broker refuses, which leaves the others as
+  // they are; the stream's end. REQUIRES: shared; not on the I/O thread.
+  absl::StatusOr<v1::Subscribed> Subscribe(v1::Subscribe subscribe);
+
+  // Ends a subscription and waits until the broker has ended it; what it has unsettled is requeued.
+  // OK if it has ended already. Errors: the stream's end. REQUIRES: shared; not on the I/O thread.
+  absl::Status Unsubscribe(uint32_t subscription);
+
+  // The queue of a shared consumer's subscription, known before its first delivery; "" once it has
+  // ended.
+  std::string QueueOf(uint32_t subscription) const;
+
   // These settle without waiting. They fail only if the stream has ended; a delivery that can't be
   // settled is told to on_settle_failure, and by Flush.
+  absl::Status Ack(const v1::Delivery& delivery);
+  // With a tag alone: of a consumer that isn't shared.
   absl::Status Ack(uint64_t delivery_tag);
   absl::Status Ack(std::span<const uint64_t> delivery_tags);
-  // Everything unsettled up to this tag, itself included.
+  // Everything unsettled of its subscription up to this one, itself included.
+  absl::Status AckUpTo(const v1::Delivery& delivery);
+  absl::Status AckUpTo(uint32_t subscription, uint64_t delivery_tag);
   absl::Status AckUpTo(uint64_t delivery_tag);
   // Deliver it again.
+  absl::Status Requeue(const v1::Delivery& delivery);
   absl::Status Requeue(uint64_t delivery_tag);
   // Never deliver it again: dead-letter or drop it.
+  absl::Status Reject(const v1::Delivery& delivery);
   absl::Status Reject(uint64_t delivery_tag);
   // Deliver it again after `delay`, or as the queue's retry policy says.
+  absl::Status Retry(const v1::Delivery& delivery,
+                     std::optional<std::chrono::milliseconds> delay = {});
   absl::Status Retry(uint64_t delivery_tag, std::optional<std::chrono::milliseconds> delay = {});
   absl::Status Settle(v1::Settlement settlement);
 
@@ -104,18 +140,20 @@ class Consumer {
   absl::Status Flush(std::chrono::milliseconds timeout = std::chrono::seconds(30));
 
   // Replaces the limits of Subscribe; 0 is the broker's default.
-  absl::Status SetPrefetch(uint32_t messages, uint64_t bytes = 0);
+  // `subscription`: which, of a shared consumer.
+  absl::Status SetPrefetch(uint32_t messages, uint64_t bytes = 0, uint32_t subscription = 0);
 
-  // Asks for no new deliveries and waits until the broker has stopped; those that came can still
+  // Asks for no new deliveries, of any subscription, and waits until the broker has stopped; those that came can still
   // be fetched and settled. Errors as Flush. REQUIRES: not on the I/O thread.
   absl::Status Drain(std::chrono::milliseconds timeout = std::chrono::seconds(30));
 
-  // The names in use, the broker's if none was asked for.
+  // The names in use, the broker's if none was asked for; of a shared consumer, those of the first
+  // subscription.
   const std::string& name() const;
   const std::string& queue() const;
   // Ready messages when it subscribed.
   uint64_t initial_message_count() const;
-  // What the broker said when it ended this consumer; nothing if it didn't.
+  // What the broker said when it ended this consumer; nothing if it didn't, or it is shared.
   std::optional<v1::Cancelled> cancelled() const;
 
  private:
