@@ -300,6 +300,50 @@ def test_a_deleted_queue_cancels_its_consumers(connection, name):
         assert caught.value.reason == "QUEUE_DELETED"
 
 
+def test_one_consumer_has_several_queues(connection, name):
+    queues = [f"{name}-{i}" for i in range(20)]
+    for queue in queues:
+        connection.declare_queue(queue)
+        connection.publish("", queue, queue.encode())
+    told = []
+    with connection.consume(
+        queues[:10], prefetch=2, on_queue_end=lambda queue, error: told.append((queue, error))
+    ) as consumer:
+        first = take(consumer, 10)
+        assert {d.queue for d in first} == set(queues[:10])
+        assert all(d.body == d.queue.encode() and d.ack() for d in first)
+        for queue in queues[10:]:
+            consumer.add(queue)
+        assert consumer.queues == queues
+        rest = take(consumer, 10)
+        assert {d.queue for d in rest} == set(queues[10:])
+        kept = rest.pop()
+        assert all(d.ack() for d in rest)
+        consumer.flush(10)
+        # One leaves and has its message back; the others go on.
+        consumer.remove(kept.queue)
+        assert kept.stale and not kept.ack()
+        assert count(connection, kept.queue, 1) == 1
+        # One is refused, one is deleted: both are told, and end nothing else.
+        consumer.add(f"{name}-missing")
+        assert [(queue, error.reason) for queue, error in told] == [
+            (f"{name}-missing", "QUEUE_NOT_FOUND")
+        ]
+        connection.delete_queue(queues[0])
+        connection.publish("", queues[1], b"x")
+        [delivery] = take(consumer, 1)
+        assert delivery.queue == queues[1] and delivery.ack()
+        assert told[1][0] == queues[0] and told[1][1].reason == "QUEUE_DELETED"
+    assert all(count(connection, queue, 0) == 0 for queue in queues[1:10])
+
+
+def test_a_list_with_a_queue_that_is_missing_is_refused(connection, name):
+    connection.declare_queue(name)
+    with pytest.raises(warren.NotFound) as caught:
+        connection.consume([name, f"{name}-missing"])
+    assert caught.value.reason == "QUEUE_NOT_FOUND"
+
+
 def test_an_exclusive_queue_lives_with_its_consumer(connection, name):
     bindings = [warren.Binding("amq.topic", f"{name}.#")]
     with connection.consume(declare={"exclusive": True}, bindings=bindings) as consumer:

@@ -107,6 +107,28 @@ def test_transactions_commit_or_roll_back(shared_broker, name):
     run(shared_broker, scenario)
 
 
+def test_one_consumer_has_several_queues(shared_broker, name):
+    async def scenario(connection):
+        queues = [f"{name}-{i}" for i in range(6)]
+        for queue in queues:
+            await connection.declare_queue(queue)
+            await connection.publish("", queue, queue.encode())
+        async with connection.consume(queues[:5], prefetch=2) as consumer:
+            await consumer.add(queues[5])
+            deliveries = await take(consumer, 6)
+            assert {d.queue for d in deliveries} == set(queues)
+            assert all(d.body == d.queue.encode() and d.ack() for d in deliveries)
+            await consumer.flush()
+            await consumer.remove(queues[0])
+            assert consumer.queues == queues[1:]
+            consumer.drain()
+            assert [d async for d in consumer] == []
+        for queue in queues:
+            assert (await connection.declare_queue(queue)).message_count == 0
+
+    run(shared_broker, scenario)
+
+
 def test_draining_and_cancelling_end_the_iteration(shared_broker, name):
     async def scenario(connection):
         await connection.declare_queue(name)

@@ -1,5 +1,7 @@
 """Settlements, lost streams and stale deliveries of a consumer. No broker needed."""
 
+import pytest
+
 import warren
 from warren._consume_state import ConsumeState
 from warren._proto import broker_pb2, message_pb2
@@ -222,3 +224,136 @@ def test_subscribe_carries_declaration_and_bindings():
     [binding] = request.bindings
     assert (binding.source, binding.routing_key) == ("logs", "#")
     assert binding.arguments["x"].int_value == 1
+
+
+# --- several queues on one stream ----------------------------------------------------------------
+
+
+def make_shared(*queues, **options):
+    settler = Settler()
+    arguments = {
+        "name": "worker",
+        "prefetch": 10,
+        "prefetch_bytes": 0,
+        "auto_ack": False,
+        "exclusive": False,
+        "declare": None,
+        "bindings": (),
+        "on_settle_error": None,
+    }
+    settler.state = ConsumeState(settler, "/", queues, **{**arguments, **options})
+    return settler.state
+
+
+def accept(state, request):
+    state.received(
+        broker_pb2.ConsumeResponse(
+            subscribed=broker_pb2.Subscribed(
+                consumer=request.consumer, queue=request.queue, subscription=request.subscription
+            )
+        )
+    )
+
+
+def subscribe_all(state):
+    """Begins a stream as a broker that takes everything; returns what was subscribed."""
+    first = broker_pb2.ConsumeRequest.FromString(state.subscribe_frame()).subscribe
+    accept(state, first)
+    rest = [frame.subscribe for frame in frames(state)]
+    for request in rest:
+        accept(state, request)
+    return [first, *rest]
+
+
+def deliver_of(state, *pairs):
+    deliveries = [
+        message_pb2.Delivery(delivery_tag=tag, subscription=number) for number, tag in pairs
+    ]
+    frame = broker_pb2.Deliveries(deliveries=deliveries)
+    state.received(broker_pb2.ConsumeResponse(deliveries=frame))
+
+
+def end_of(number, reason):
+    ended = broker_pb2.SubscriptionEnded(subscription=number)
+    if reason:
+        ended.error.reason = reason
+        ended.error.code = 5
+    return broker_pb2.ConsumeResponse(subscription_ended=ended)
+
+
+def test_deliveries_of_several_queues_name_theirs_and_are_settled_in_one_frame():
+    state = make_shared("a", "b")
+    requests = subscribe_all(state)
+    assert [(r.subscription, r.queue, r.consumer) for r in requests] == [
+        (1, "a", "worker/1"),
+        (2, "b", "worker/2"),
+    ]
+    assert state.opened_before
+    deliver_of(state, (1, 1), (2, 1), (1, 2))
+    got = take(state)
+    assert [d.queue for d in got] == ["a", "b", "a"]
+    assert all(d.ack() for d in got)
+    [frame] = frames(state)
+    settled = [(s.subscription, list(s.delivery_tags)) for s in frame.settle.settlements]
+    assert settled == [(1, [1, 2]), (2, [1])]
+
+
+def test_a_new_stream_subscribes_to_all_queues_again_under_new_names():
+    state = make_shared("a", "b")
+    subscribe_all(state)
+    state.add("c")
+    [added] = frames(state)
+    accept(state, added.subscribe)
+    deliver_of(state, (3, 1))
+    [old] = take(state)
+    state.disconnected()
+    assert old.stale and not old.ack()
+    requests = subscribe_all(state)
+    assert [(r.subscription, r.consumer) for r in requests] == [
+        (1, "worker#2/1"),
+        (2, "worker#2/2"),
+        (3, "worker#2/3"),
+    ]
+
+
+def test_a_queue_that_is_removed_is_left_after_its_settlements():
+    state = make_shared("a", "b")
+    subscribe_all(state)
+    deliver_of(state, (1, 1), (1, 2))
+    first, second = take(state)
+    first.ack()
+    state.remove("a")
+    settle, unsubscribe = frames(state)
+    assert settle.HasField("settle") and unsubscribe.unsubscribe.subscription == 1
+    assert state.queues == ["b"]
+    state.received(end_of(1, ""))
+    assert second.stale and not second.ack()
+    assert state.cancelled is None
+
+
+def test_a_queue_that_ends_is_told_and_the_last_one_ends_the_consumer():
+    told = []
+    state = make_shared("a", "b", on_queue_end=lambda queue, error: told.append((queue, error)))
+    subscribe_all(state)
+    state.received(end_of(1, "QUEUE_NOT_FOUND"))
+    assert [(queue, error.reason) for queue, error in told] == [("a", "QUEUE_NOT_FOUND")]
+    assert not state.over_for_good
+    state.received(end_of(2, "QUEUE_NOT_FOUND"))
+    assert state.over_for_good
+
+
+def test_a_queue_that_is_refused_from_the_start_fails_the_consumer():
+    state = make_shared("a", "b")
+    state.subscribe_frame()
+    state.received(end_of(1, "QUEUE_NOT_FOUND"))
+    assert state.over_for_good
+    assert state.cancelled.reason == "QUEUE_NOT_FOUND"
+
+
+def test_a_consumer_of_one_queue_takes_no_more():
+    state = make_state()
+    subscribe(state)
+    deliver(state, 1)
+    assert take(state)[0].queue == "queue"
+    with pytest.raises(ValueError, match="list of queues"):
+        state.add("other")

@@ -16,7 +16,7 @@ CONSUMERS = 1_000
 
 def many_queues(peer: LoadedPeer) -> Figures:
     """10,000 queues are there and 1,000 consumers, each with a queue of its own, which messages go
-    to in turn; in turns with one queue and one consumer."""
+    to in turn, all of them on one stream; in turns with one queue and one consumer."""
     assert isinstance(peer, Warren)
     queues = max(2, peer.settings.scaled(QUEUES))
     consumers = max(2, peer.settings.scaled(CONSUMERS))

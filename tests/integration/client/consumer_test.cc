@@ -33,6 +33,64 @@ TEST_F(ConsumerTest, PrefetchBoundsWhatIsUnsettledAndCanBeChanged) {
   EXPECT_THAT(BodiesOf(Take(*consumer, 2)), ElementsAre("d", "e"));
 }
 
+TEST_F(ConsumerTest, OneConsumerHasManyQueues) {
+  constexpr size_t kQueues = 20;
+  const auto name_of = [](size_t i) { return "orders-" + std::to_string(i); };
+  for (size_t i = 0; i < kQueues; ++i) {
+    DeclareQueue(name_of(i));
+    PublishAll(name_of(i), {name_of(i), name_of(i)});
+  }
+  std::promise<std::pair<uint32_t, absl::Status>> ended;
+  ConsumerOptions options;
+  options.subscribe.set_queue(name_of(0));
+  options.shared = true;
+  options.on_subscription_end = [&](uint32_t number, const absl::Status& why) {
+    ended.set_value({number, why});
+  };
+  auto opened = Consumer::Open(*connection_, std::move(options));
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  Consumer& consumer = **opened;
+  v1::Subscribe subscribe;
+  for (size_t i = 1; i < kQueues; ++i) {
+    subscribe.set_queue(name_of(i));
+    const auto subscribed = consumer.Subscribe(subscribe);
+    ASSERT_TRUE(subscribed.ok()) << subscribed.status();
+    EXPECT_EQ(subscribed->subscription(), i + 1);
+    EXPECT_EQ(subscribed->message_count(), 2u);
+  }
+  subscribe.set_queue("missing");
+  EXPECT_EQ(ReasonOf(consumer.Subscribe(subscribe).status()), "QUEUE_NOT_FOUND");
+
+  const auto deliveries = Take(consumer, 2 * kQueues);
+  for (const v1::Delivery& delivery : deliveries) {
+    EXPECT_EQ(delivery.message().body(), consumer.QueueOf(delivery.subscription()));
+    if (delivery.subscription() == 2 && delivery.delivery_tag() == 2) continue;
+    ASSERT_TRUE(consumer.Ack(delivery).ok());
+  }
+  ASSERT_TRUE(consumer.Flush(kPatience).ok());
+  ASSERT_TRUE(consumer.Unsubscribe(2).ok());
+  EXPECT_EQ(CountOf(name_of(1)), 1u);
+  v1::DeleteQueueRequest request;
+  request.set_name(name_of(2));
+  ASSERT_TRUE(connection_->DeleteQueue(request).ok());
+  const auto [number, why] = ended.get_future().get();
+  EXPECT_EQ(number, 3u);
+  EXPECT_EQ(ReasonOf(why), "QUEUE_DELETED");
+  // The others go on, until all are drained.
+  PublishAll(name_of(5), {"more"});
+  EXPECT_THAT(BodiesOf(Take(consumer, 1)), ElementsAre("more"));
+  ASSERT_TRUE(consumer.Drain(kPatience).ok());
+  EXPECT_EQ(ReasonOf(consumer.Next(kGlance).status()), kDrained);
+}
+
+TEST_F(ConsumerTest, AConsumerOfManyQueuesNeedsItsFirst) {
+  ConsumerOptions options;
+  options.subscribe.set_queue("missing");
+  options.shared = true;
+  EXPECT_EQ(ReasonOf(Consumer::Open(*connection_, std::move(options)).status()),
+            "QUEUE_NOT_FOUND");
+}
+
 TEST_F(ConsumerTest, FlushWaitsUntilSettlementsHaveTakenEffect) {
   DeclareQueue("orders");
   PublishAll("orders", {"a", "b", "c", "d"});

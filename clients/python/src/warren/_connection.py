@@ -6,13 +6,13 @@ import time
 import weakref
 from collections.abc import Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Callable, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 import grpc
 
 from warren import _requests, _rpc, _topology
 from warren._commit import Lanes, publish_request
-from warren._consume_state import SettleErrorCallback
+from warren._consume_state import QueueEndCallback, SettleErrorCallback
 from warren._consumer import Consumer
 from warren._delivery import Delivery
 from warren._login import Login, LoginOptions
@@ -217,7 +217,7 @@ class Connection:
 
     def consume(
         self,
-        queue: str = "",
+        queue: Union[str, Sequence[str]] = "",
         *,
         name: str = "",
         prefetch: int = 0,
@@ -227,12 +227,14 @@ class Connection:
         declare: Optional[QueueOptions] = None,
         bindings: Sequence[Binding] = (),
         on_settle_error: Optional[SettleErrorCallback] = None,
+        on_queue_end: Optional[QueueEndCallback] = None,
         give_up_after: Optional[float] = None,
     ) -> Consumer:
-        """Subscribes to a queue; see `Consumer`.
+        """Subscribes to a queue, or to several over one stream; see `Consumer`.
 
         Args:
-            queue: the queue; with `declare`, "" asks for a name made by the server.
+            queue: the queue; with `declare`, "" asks for a name made by the server. Or a list of
+                queues, to each of which the other arguments apply.
             name: the consumer's name, unique within the virtual host. Default: a made-up one.
             prefetch: most unsettled deliveries; 0 is the broker's default of 1,000.
             prefetch_bytes: most bytes of unsettled bodies; 0 is the broker's default of 64 MiB.
@@ -243,6 +245,8 @@ class Connection:
             bindings: then bind it.
             on_settle_error: called with the delivery tag and the error of each settlement that
                 failed at the broker. Default: logged.
+            on_queue_end: of several queues, called with the name of one that the broker ended, and
+                why. Default: logged. When the last one ends, the consumer does.
             give_up_after: seconds without a broker after which the consumer fails. Default never.
 
         """
@@ -258,6 +262,7 @@ class Connection:
             declare=declare,
             bindings=bindings,
             on_settle_error=on_settle_error,
+            on_queue_end=on_queue_end,
             give_up_after=give_up_after,
         )
         self._children.add(consumer)

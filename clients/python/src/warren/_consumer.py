@@ -13,13 +13,13 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 import grpc
 
 from warren import _rpc
 from warren._backoff import Backoff
-from warren._consume_state import ConsumeState, SettleErrorCallback
+from warren._consume_state import ConsumeState, QueueEndCallback, SettleErrorCallback
 from warren._delivery import Delivery
 from warren._settle import Settle
 from warren._topology import Binding, QueueOptions
@@ -35,7 +35,7 @@ _CLOSE_TIMEOUT_S = 10.0
 
 
 class Consumer:
-    """Receives a queue's messages. Thread-safe: several threads may share one.
+    """Receives messages of a queue, or of several. Thread-safe: several threads may share one.
 
     ::
 
@@ -50,12 +50,17 @@ class Consumer:
     of the old stream does nothing and returns False (`Delivery.stale`).
 
     Settlements that pile up while a write is in flight leave as one frame.
+
+    Given a list of queues, it has all of them on one stream, whose frames they share, which costs
+    far less than a consumer for each. `Delivery.queue` says where a message comes from; `add` and
+    `remove` change the list. A queue that is deleted is told to `on_queue_end`, and iteration goes
+    on; it raises when the last one has ended.
     """
 
     def __init__(
         self,
         connection: Connection,
-        queue: str,
+        queue: Union[str, Sequence[str]],
         *,
         name: str,
         prefetch: int,
@@ -65,6 +70,7 @@ class Consumer:
         declare: Optional[QueueOptions],
         bindings: Sequence[Binding],
         on_settle_error: Optional[SettleErrorCallback],
+        on_queue_end: Optional[QueueEndCallback],
         give_up_after: Optional[float],
     ) -> None:
         """Use `Connection.consume`."""
@@ -86,6 +92,7 @@ class Consumer:
             declare=declare,
             bindings=bindings,
             on_settle_error=on_settle_error,
+            on_queue_end=on_queue_end,
         )
         self._sender_waits = False
         self._reader_waits = False
@@ -95,7 +102,7 @@ class Consumer:
         self._attempt = 0  # counts streams; a sender of an older one stops
         self._call: Any = None
         self._thread = threading.Thread(
-            target=self._run, name=f"warren-consumer-{queue}", daemon=True
+            target=self._run, name=f"warren-consumer-{self._state.name}", daemon=True
         )
         self._thread.start()
         self._wait_open(connection.timeout)
@@ -183,7 +190,7 @@ class Consumer:
 
     @property
     def queue(self) -> str:
-        """The queue's name, as requested or as made by the server."""
+        """The queue's name, as requested or as made by the server; "" of several."""
         return self._state.queue
 
     @property
@@ -195,6 +202,41 @@ class Consumer:
     def message_count(self) -> int:
         """Ready messages in the queue when the consumer subscribed."""
         return self._state.message_count
+
+    @property
+    def queues(self) -> list[str]:
+        """The queues that are consumed, in the order in which they were added."""
+        return self._state.queues
+
+    def add(self, queue: str) -> None:
+        """Consumes one more queue, with the options of the others, and waits for the broker.
+
+        For a consumer that was given a list. A queue that the broker refuses is told to
+        `on_queue_end`, as one that is deleted.
+        """
+        with self._lock:
+            added = self._state.add(queue)
+            self._work.notify()
+            self._arrived.wait_for(
+                lambda: added.answered
+                or added.number not in self._state.subscriptions
+                or self._over(),
+                self._connection.timeout,
+            )
+
+    def remove(self, queue: str) -> None:
+        """Consumes a queue no more; the broker requeues what is unsettled of it.
+
+        Settlements made before count; deliveries of it that still come are stale.
+        """
+        with self._lock:
+            ending = self._state.remove(queue)
+            self._work.notify()
+            self._arrived.wait_for(
+                lambda: self._over()
+                or not any(s.number in self._state.subscriptions for s in ending),
+                self._connection.timeout,
+            )
 
     def set_prefetch(self, messages: int = 0, bytes: int = 0) -> None:
         """Changes the limits of unsettled deliveries; 0 is the broker's default."""
@@ -305,6 +347,9 @@ class Consumer:
                 call.cancel()
             for response in call:
                 self._received(response, backoff)
+                if self._state.cancelled is not None and self._state.over_for_good:
+                    call.cancel()
+                    return self._state.cancelled
             return Unavailable("the broker ended the stream", reason="STREAM_ENDED")
         except grpc.RpcError as error:
             return from_rpc_error(error)

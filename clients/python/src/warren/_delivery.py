@@ -19,16 +19,18 @@ from warren._values import (
 
 
 class Stream:
-    """One Consume stream of a consumer: what its deliveries have in common.
+    """One subscription on one Consume stream: what its deliveries have in common.
 
-    `consumer` is the name that the broker knows it by; no two streams share one, so a settlement
+    `subscription` is its number if it shares the stream with others, else 0. `consumer` is the name that the broker knows it by; no two streams share one, so a settlement
     can never meet a message of another stream that happens to have the same tag.
     """
 
-    __slots__ = ("alive", "consumer")
+    __slots__ = ("alive", "consumer", "queue", "subscription")
 
-    def __init__(self, consumer: str) -> None:
+    def __init__(self, consumer: str, queue: str = "", subscription: int = 0) -> None:
         self.consumer = consumer
+        self.queue = queue
+        self.subscription = subscription
         self.alive = True
 
 
@@ -151,6 +153,11 @@ class Delivery:
         return self._stream is not None and not self._stream.alive
 
     # --- what the broker says -------------------------------------------------------------------
+
+    @property
+    def queue(self) -> str:
+        """The queue it came from; "" if `get` took it."""
+        return "" if self._stream is None else self._stream.queue
 
     @property
     def delivery_count(self) -> int:

@@ -5,6 +5,7 @@ Pure, no I/O; shared by both consumers, which put their own locking around it.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from enum import Enum
 from typing import Optional
@@ -56,14 +57,17 @@ class SettleBuffer:
     """Collects settlements and control frames of one Consume stream, in order. Not thread-safe."""
 
     def __init__(self) -> None:
-        self._entries: list[Entry] = []
-        self._control: list[broker_pb2.ConsumeRequest] = []
+        self._entries: list[tuple[int, Entry]] = []  # each with its subscription
+        self._control: deque[broker_pb2.ConsumeRequest] = deque()
+        self._last: list[broker_pb2.ConsumeRequest] = []
         self._last_id = 0
         self._barrier = 0
 
-    def add(self, tag: int, outcome: Settle, delay_ms: Optional[int]) -> None:
+    def add(
+        self, tag: int, outcome: Settle, delay_ms: Optional[int], subscription: int = 0
+    ) -> None:
         """Adds a settlement."""
-        self._entries.append((tag, outcome, delay_ms))
+        self._entries.append((subscription, (tag, outcome, delay_ms)))
 
     def barrier(self) -> int:
         """Asks for an answer once all that was added so far is durable; returns its settle_id."""
@@ -76,15 +80,27 @@ class SettleBuffer:
         """Adds a frame that is no settlement; it may overtake settlements."""
         self._control.append(frame)
 
+    def last(self, frame: broker_pb2.ConsumeRequest) -> None:
+        """Adds a frame that is no settlement; it leaves after all of them."""
+        self._last.append(frame)
+
     def next_frame(self) -> Optional[bytes]:
         """The next serialised ConsumeRequest; None if there is nothing to send."""
         if self._control:
-            return self._control.pop(0).SerializeToString()
+            return self._control.popleft().SerializeToString()
         if not self._entries and not self._barrier:
-            return None
+            return self._last.pop(0).SerializeToString() if self._last else None
         entries = self._entries[:MAX_FRAME_SETTLEMENTS]
         del self._entries[:MAX_FRAME_SETTLEMENTS]
-        settle = broker_pb2.Settle(settlements=settlements(entries))
+        # Those of one subscription keep their order, and that is all that order means.
+        by_subscription: dict[int, list[Entry]] = {}
+        for subscription, entry in entries:
+            by_subscription.setdefault(subscription, []).append(entry)
+        settle = broker_pb2.Settle()
+        for subscription, own in by_subscription.items():
+            for settlement in settlements(own):
+                settlement.subscription = subscription
+                settle.settlements.append(settlement)
         if not self._entries:  # the frame that completes what the barrier stands for
             settle.settle_id, self._barrier = self._barrier, 0
         return broker_pb2.ConsumeRequest(settle=settle).SerializeToString()

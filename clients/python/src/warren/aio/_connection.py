@@ -7,13 +7,13 @@ import time
 import weakref
 from collections.abc import Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Callable, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 import grpc
 
 from warren import _requests, _rpc, _topology
 from warren._commit import Lanes, publish_request
-from warren._consume_state import SettleErrorCallback
+from warren._consume_state import QueueEndCallback, SettleErrorCallback
 from warren._delivery import Delivery
 from warren._login import Login, LoginOptions
 from warren._proto import broker_pb2
@@ -202,7 +202,7 @@ class Connection:
 
     def consume(
         self,
-        queue: str = "",
+        queue: Union[str, Sequence[str]] = "",
         *,
         name: str = "",
         prefetch: int = 0,
@@ -212,6 +212,7 @@ class Connection:
         declare: Optional[QueueOptions] = None,
         bindings: Sequence[Binding] = (),
         on_settle_error: Optional[SettleErrorCallback] = None,
+        on_queue_end: Optional[QueueEndCallback] = None,
         give_up_after: Optional[float] = None,
     ) -> Consumer:
         """A consumer, for `async with`; for the arguments see `warren.Connection.consume`."""
@@ -227,6 +228,7 @@ class Connection:
             declare=declare,
             bindings=bindings,
             on_settle_error=on_settle_error,
+            on_queue_end=on_queue_end,
             give_up_after=give_up_after,
         )
         self._children.add(consumer)

@@ -7,13 +7,13 @@ import logging
 import time
 from collections.abc import Generator, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Callable, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 import grpc
 
 from warren import _rpc
 from warren._backoff import Backoff
-from warren._consume_state import ConsumeState, SettleErrorCallback
+from warren._consume_state import ConsumeState, QueueEndCallback, SettleErrorCallback
 from warren._delivery import Delivery
 from warren._settle import Settle
 from warren._topology import Binding, QueueOptions
@@ -45,7 +45,7 @@ class Consumer:
     def __init__(
         self,
         connection: Connection,
-        queue: str,
+        queue: Union[str, Sequence[str]],
         *,
         name: str,
         prefetch: int,
@@ -55,6 +55,7 @@ class Consumer:
         declare: Optional[QueueOptions],
         bindings: Sequence[Binding],
         on_settle_error: Optional[SettleErrorCallback],
+        on_queue_end: Optional[QueueEndCallback],
         give_up_after: Optional[float],
     ) -> None:
         """Use `Connection.consume`."""
@@ -72,6 +73,7 @@ class Consumer:
             declare=declare,
             bindings=bindings,
             on_settle_error=on_settle_error,
+            on_queue_end=on_queue_end,
         )
         self._arrived = asyncio.Condition()  # deliveries, opening, the end
         self._work = asyncio.Event()
@@ -174,6 +176,29 @@ class Consumer:
         """Ready messages in the queue when the consumer subscribed."""
         return self._state.message_count
 
+    @property
+    def queues(self) -> list[str]:
+        """The queues that are consumed, in the order in which they were added."""
+        return self._state.queues
+
+    async def add(self, queue: str) -> None:
+        """As `warren.Consumer.add`."""
+        added = self._state.add(queue)
+        self._work.set()
+        await self._wait(
+            lambda: added.answered or added.number not in self._state.subscriptions or self._over(),
+            self._connection.timeout,
+        )
+
+    async def remove(self, queue: str) -> None:
+        """As `warren.Consumer.remove`."""
+        ending = self._state.remove(queue)
+        self._work.set()
+        await self._wait(
+            lambda: self._over() or not any(s.number in self._state.subscriptions for s in ending),
+            self._connection.timeout,
+        )
+
     def set_prefetch(self, messages: int = 0, bytes: int = 0) -> None:
         """Changes the limits of unsettled deliveries; 0 is the broker's default."""
         self._state.set_prefetch(messages, bytes)
@@ -271,6 +296,8 @@ class Consumer:
             sender = asyncio.create_task(self._send(call))
             async for response in call:
                 await self._received(response, backoff)
+                if self._state.cancelled is not None and self._state.over_for_good:
+                    return self._state.cancelled
             return Unavailable("the broker ended the stream", reason="STREAM_ENDED")
         except grpc.RpcError as error:
             return from_rpc_error(error)
