@@ -102,10 +102,17 @@ std::vector<SettleFailure> Broker::Impl::SettleAll(VirtualHost& host, Holder hol
 
 void Broker::Impl::CarryOut(VirtualHost& host, Holder holder, const Settlement& settlement,
                             std::vector<Queue*>& touched, std::vector<SettleFailure>& failures) {
-  for (const Held& held : Resolve(host, holder, settlement, failures)) {
+  const auto settle = [&](const Held& held) {
     if (touched.empty() || touched.back() != held.queue) touched.push_back(held.queue);
     SettleOne(held, settlement, Ledger::Left::kForGood);
+  };
+  // Many queues with a message each settle one by one, and need no list for it.
+  if (!settlement.up_to && settlement.tags.size() == 1) {
+    if (const std::optional<Held> held = FindHeld(host, holder, settlement.tags.front())) {
+      return settle(*held);
+    }
   }
+  for (const Held& held : Resolve(host, holder, settlement, failures)) settle(held);
 }
 
 void Broker::Impl::AfterSettling(Queue& queue) {

@@ -1,4 +1,5 @@
 // The commands of transcripts that are commands of the broker.
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -31,6 +32,7 @@ const std::map<std::string, World::Handler, std::less<>>& World::Handlers() {
       {"close_publisher", &World::ClosePublisher},
       {"consume", &World::Consume},
       {"settle", &World::Settle},
+      {"settle_shared", &World::SettleShared},
       {"ack", &World::Ack},
       {"requeue", &World::Requeue},
       {"reject", &World::Reject},
@@ -250,6 +252,9 @@ void World::Consume(Arguments& words, const Details& details) {
   if (words.Flag("show")) shown_.insert(c.consumer);
   const bool anonymous = words.Flag("anonymous");
   c.prefetch = PrefetchFrom(words);
+  if (const std::string stream = words.Text("stream", ""); !stream.empty()) {
+    c.stream = StreamOf(stream);
+  }
   const std::string name = words.Operand("name");
   c.consumer_name = anonymous ? "" : words.Text("named", name);
   c.queue = words.Operand("queue");
@@ -286,6 +291,28 @@ void World::Settle(Arguments& words, const Details& details) {
   core::Settle c{.settle_id = words.Number("id")};
   c.consumer = ConsumerOf(words.Operand("consumer"));
   for (const std::string& detail : details) c.settlements.push_back(SettlementOf(detail));
+  if (!malformed_) Do(words, std::move(c));
+}
+
+core::ConsumerId World::StreamOf(const std::string& name) {
+  core::ConsumerId& stream = consumers_[name];
+  if (!stream) {
+    stream = {++last_id_};
+    names_.consumers[stream] = name;
+  }
+  return stream;
+}
+
+void World::SettleShared(Arguments& words, const Details& details) {
+  core::Settle c{.settle_id = words.Number("id"), .shared = true};
+  c.consumer = StreamOf(words.Operand("stream"));
+  for (const std::string& detail : details) {
+    const size_t space = std::min(detail.find(' '), detail.size());
+    core::Settlement settlement = SettlementOf(detail.substr(space));
+    settlement.consumer = ConsumerOf(detail.substr(0, space));
+    settlement.subscription = static_cast<uint32_t>(settlement.consumer.value);
+    c.settlements.push_back(std::move(settlement));
+  }
   if (!malformed_) Do(words, std::move(c));
 }
 

@@ -61,6 +61,7 @@ class World {
   // Consumers
   void Consume(Arguments& words, const Details& details);
   void Settle(Arguments& words, const Details& details);
+  void SettleShared(Arguments& words, const Details& details);
   void Ack(Arguments& words, const Details&);
   void Requeue(Arguments& words, const Details&);
   void Reject(Arguments& words, const Details&);
@@ -90,6 +91,8 @@ class World {
   void ShowState(Arguments& words, const Details&);
   void ShowUsage(Arguments& words, const Details&);
 
+  // Of this name; a new one if there is none.
+  core::ConsumerId StreamOf(const std::string& name);
   void SettleOne(core::SettleOutcome outcome, Arguments& words);
   core::Settlement SettlementOf(const std::string& detail);
   void AddDetail(core::Commit& commit, const std::string& detail);
