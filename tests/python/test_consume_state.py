@@ -1,7 +1,6 @@
 """Settlements, lost streams and stale deliveries of a consumer. No broker needed."""
 
 import pytest
-
 import warren
 from warren._consume_state import ConsumeState
 from warren._proto import broker_pb2, message_pb2

@@ -9,7 +9,8 @@ Invariants:
 1. At most one stream is alive. A delivery can be settled on the stream that it came on, and on no
    other: when the stream is lost, the broker requeues what was unsettled.
 2. No two streams of a consumer have the same name at the broker (the second is "NAME#2", ...), nor
-   two subscriptions ("NAME/1", "NAME/2", ...), so a late settlement in a transaction meets "no such consumer", never another message.
+   two subscriptions ("NAME/1", "NAME/2", ...), so a late settlement in a transaction meets "no such
+   consumer", never another message.
 3. Deliveries that the application has not seen yet are dropped with their stream, except under
    auto_ack, where the broker has settled them already.
 """

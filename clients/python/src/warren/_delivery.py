@@ -21,8 +21,9 @@ from warren._values import (
 class Stream:
     """One subscription on one Consume stream: what its deliveries have in common.
 
-    `subscription` is its number if it shares the stream with others, else 0. `consumer` is the name that the broker knows it by; no two streams share one, so a settlement
-    can never meet a message of another stream that happens to have the same tag.
+    `subscription` is its number if it shares the stream with others, else 0. `consumer` is the name
+    that the broker knows it by; no two share one, so a settlement can never meet a message of
+    another stream that happens to have the same tag.
     """
 
     __slots__ = ("alive", "consumer", "queue", "subscription")
