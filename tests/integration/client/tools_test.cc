@@ -218,6 +218,19 @@ TEST_F(ToolsTest, TheBenchmarkFillsAQueueAndDrainsItLater) {
   EXPECT_EQ(drained["total"]["out_of_order"], 0);
 }
 
+TEST_F(ToolsTest, ConsumersOfTheBenchmarkMayShareStreams) {
+  // Two queues have two consumers; each stream takes as many as it may, the last one the rest.
+  const Words common = {"--queues", "10", "--consumers", "12", "--consumers-per-stream", "5",
+                        "--count", "500", "--json", "--quiet"};
+  for (const Words& settling : {Words{}, Words{"--ack-batch", "7"}, Words{"--auto-ack"}}) {
+    Words words = common;
+    words.insert(words.end(), settling.begin(), settling.end());
+    const auto run = Run(WARREN_BENCH_BINARY, words, "");
+    ASSERT_EQ(run.exit_code, 0) << run.errors << run.output;
+    EXPECT_EQ(Json::parse(run.output)["total"]["consumed"], 500);
+  }
+}
+
 TEST_F(ToolsTest, TheBenchmarkSettlesNothingThatIsNotConfirmed) {
   const auto run = Run(WARREN_BENCH_BINARY,
                        {"--persistent", "--count", "5000", "--size", "100", "--window", "200",
