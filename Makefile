@@ -62,6 +62,10 @@ prove prove-backlog prove-space prove-failover: build test-tools
 	@$(NINJA) -C $(BUILD) warren-bench
 	@WARREN_BINARY=$(abspath $(BUILD))/bin/warren $(VENV)/bin/pytest -q -s $(PROOFS) --full $(ARGS)
 
+.PHONY: test-deploy
+test-deploy: build test-tools ## Run the tests of what deploys Warren alone: the Helm chart, rendered, judged and lived by a real broker.
+	@WARREN_BINARY=$(abspath $(BUILD))/bin/warren $(VENV)/bin/pytest -q tests/deploy $(ARGS)
+
 .PHONY: torture
 torture: export ROUNDS ?= $(if $(MINUTES),,20)
 torture: build test-tools ## Kill, stop, cut, slow and fill up all there is under load, and look for losses: 20 rounds of each kind, or MINUTES=… of the mixture; FAULT=…, STORAGE=…, ROUNDS=…, SEED=….
@@ -160,7 +164,7 @@ $(BUILD)-%/build.ninja: CMakePresets.json | dependencies
 $(BUILD)-fuzz/build.ninja: | test-dependencies
 
 .PHONY: test-tools
-test-tools: test-dependencies $(BUILD)/build.ninja $(VENV)/.installed $(BUILD)/node/.buf-$(BUF_VERSION)
+test-tools: test-dependencies $(BUILD)/build.ninja $(VENV)/.installed $(BUILD)/node/.buf-$(BUF_VERSION) $(BUILD)/helm/.installed
 
 .PHONY: test-dependencies
 test-dependencies: dependencies
@@ -180,4 +184,9 @@ $(BUILD)/node/.buf-$(BUF_VERSION): | test-dependencies
 	@echo "installing buf into $(BUILD)/node"
 	@mkdir -p $(BUILD)/node
 	@npm install --prefix $(BUILD)/node --silent --no-fund --no-audit --no-save @bufbuild/buf@$(BUF_VERSION)
+	@touch $@
+
+$(BUILD)/helm/.installed: tests/deploy/install_tools.py tests/deploy/package.json | test-dependencies
+	@echo "installing Helm and Kubernetes' types into $(BUILD)/helm"
+	@$(PYTHON) tests/deploy/install_tools.py $(BUILD)/helm
 	@touch $@
