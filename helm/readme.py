@@ -1,4 +1,4 @@
-"""Writes the chart's README.md: its text, and a line for each value from the comments of values.yaml.
+"""Writes the chart's README.md: a text, and a line a value from the comments of values.yaml.
 
     helm/readme.py           writes it
     helm/readme.py --check   says whether it is up to date, by the exit status
@@ -19,8 +19,8 @@ TEXT = """\
 
 A StatefulSet of brokers: one, on the embedded store or on PostgreSQL; or several on PostgreSQL, of
 which one serves while the others stand by and forward to it. [Kubernetes](../../docs/kubernetes.md)
-tells how to install, secure, watch, size and upgrade it. `ci` has ten sets of values, each with what
-it is for.
+tells how to install, secure, watch, size and upgrade it. `ci` has ten sets of values, each with
+what it is for.
 
 - **It installs nothing insecure unless told to.** TLS and users are required, or `auth.insecure`.
 - **No secret is a value, and none is made up.** Each comes from a Secret that you name, so that an

@@ -51,7 +51,6 @@ def source(manifests: list[Mapping[str, Any]]) -> str:
             kind = f"Kind{number}"
             lines.append(f"import {{ I{manifest['kind']} as {kind} }} "
                          f"from {json.dumps(module_of(manifest))};")
-        # What `status` has is the cluster's, so no manifest of a chart may set it.
         lines.append(f"export const manifest{number}: {kind} = {json.dumps(manifest, indent=1)};")
     return "\n".join(lines)
 
@@ -66,8 +65,8 @@ def complaints(folder: Path, *groups: list[Mapping[str, Any]]) -> str:
         files.append(path)
     compiler = TOOLS / "node_modules" / ".bin" / "tsc"
     done = subprocess.run(
-        [compiler, "--strict", "--noEmit", "--skipLibCheck", "--module", "nodenext",
-         "--moduleResolution", "nodenext", "--target", "es2022", *files],
+        [compiler, "--strict", "--noEmit", "--skipLibCheck", "--module", "esnext",
+         "--moduleResolution", "bundler", "--target", "es2022", *files],
         capture_output=True, text=True, check=False, cwd=folder, timeout=110)
     assert done.returncode in (0, 1, 2), done.stderr
     return done.stdout

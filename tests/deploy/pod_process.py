@@ -1,8 +1,8 @@
 """What a kubelet does with the brokers' pod, for a real broker process on this machine.
 
 The container's arguments, environment, configuration, probes and grace are those of the rendered
-StatefulSet. Only what a machine must have otherwise is mapped: folders go below a temporary one, and
-addresses to loopback ports that the system chooses.
+StatefulSet. Only what a machine must have otherwise is mapped: folders go below a temporary one,
+and addresses to loopback ports that the system chooses.
 """
 
 from __future__ import annotations

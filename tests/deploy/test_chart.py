@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -79,8 +80,8 @@ def test_an_unknown_field_of_any_kind_is_found(tmp_path: Path) -> None:
     assert len(wrong) >= 11
     for number, manifest in enumerate(wrong):
         assert f"manifests{number}.ts" in said, manifest["kind"]
-    assert said.count("'surprise'") == len(wrong)
-    assert "'pat'" in said
+    assert len(re.findall("""'"?surprise"?' does not exist""", said)) == len(wrong), said
+    assert re.search("""'"?pat"?' does not exist""", said), said
     assert "Type 'string' is not assignable to type 'number'" in said
 
 
@@ -199,9 +200,10 @@ def test_a_package_carries_all_of_it(helm: str, tmp_path: Path) -> None:
 
 
 def test_notes_tell_the_address_and_warn() -> None:
+    """By Helm 4: Helm 3's dry run asks a cluster for its version."""
     need_tools()
     settings = [part for setting in LEAST for part in ("--set", setting)]
-    done = run_helm("helm3", "install", "warren", CHART, "--dry-run=client", "-n", NAMESPACE,
+    done = run_helm("helm4", "install", "warren", CHART, "--dry-run=client", "-n", NAMESPACE,
                     *settings)
     assert "warren.messaging.svc:7171" in done.stdout, done.stderr
     assert "WARNING: auth.insecure is set. Whoever reaches" in done.stdout

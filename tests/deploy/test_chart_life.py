@@ -17,7 +17,7 @@ from chart import CHART, LEAST, Release, need_tools, render
 from pod_process import PodProcess
 from postgres_server import PostgresServer
 from secured import PASSWORD, Authority, password_hash, user, write_users
-from warren_process import binary
+from warren_process import STANDS_BY, binary
 
 PATIENCE_S = 30.0
 QUEUE = "orders"
@@ -141,7 +141,7 @@ def test_on_postgresql_the_other_pod_takes_over(
     first.wait_probe("readinessProbe")
     assert first.broker.wait_ready(PATIENCE_S)
     second.launch()
-    second.broker.wait_output("waiting for the lease")
+    second.broker.wait_output(STANDS_BY)
     assert second.probe("livenessProbe")
     confirmed = drain_under_load(first)
     assert second.broker.wait_ready(PATIENCE_S), second.broker.logs()
