@@ -5,6 +5,8 @@ What a kubelet would do with the rendered pod is done with a process (pod_proces
 
 from __future__ import annotations
 
+import os
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -108,16 +110,32 @@ def drain_under_load(pod: PodProcess) -> list[str]:
     return load.confirmed
 
 
+def helm_test(release: Release, pod: PodProcess) -> str:
+    """Runs the command of `helm test`, with the warrenctl that was built; what it printed."""
+    [container] = release.one("Job")["spec"]["template"]["spec"]["containers"]
+    names = {variable["name"] for variable in container["env"]}
+    assert names == {"WARRENCTL_ADDRESS"}
+    done = subprocess.run(
+        [*container["command"], *container["args"]], capture_output=True, text=True, check=False,
+        timeout=PATIENCE_S, env={"PATH": f"{binary('warrenctl').parent}:{os.environ['PATH']}",
+                                 "WARRENCTL_ADDRESS": pod.broker.grpc})
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
 def test_a_pod_starts_serves_drains_within_its_grace_and_comes_back(
     new_pod: Callable[..., PodProcess],
 ) -> None:
     """On the embedded store: what was confirmed is there after the restart, on the same volume."""
-    pod = new_pod(Release(render(settings=LEAST)))
+    release = Release(render(settings=LEAST))
+    pod = new_pod(release)
     pod.launch()
     pod.wait_probe("startupProbe")
     pod.wait_probe("readinessProbe")
     assert pod.probe("livenessProbe")
     assert pod.broker.wait_ready(PATIENCE_S)
+    said = helm_test(release, pod)
+    assert "helm-test-" in said
     confirmed = drain_under_load(pod)
     pod.launch()
     pod.wait_probe("readinessProbe")
