@@ -26,10 +26,11 @@ interface Cluster {
   metadata: {name: string; namespace?: string; labels?: {[key: string]: string};
              annotations?: {[key: string]: string}};
   spec: {
-    instances: number; minSyncReplicas?: number; maxSyncReplicas?: number;
+    instances: number;
     bootstrap?: {initdb?: {database?: string; owner?: string; encoding?: string}};
     storage: {size?: string; storageClass?: string};
-    postgresql?: {parameters?: {[key: string]: string}};
+    postgresql?: {parameters?: {[key: string]: string};
+                  synchronous?: {method: "any" | "first"; number: number}};
   };
 }
 """
