@@ -160,6 +160,9 @@ def test_on_postgresql_the_other_pod_takes_over(
     assert first.broker.wait_ready(PATIENCE_S)
     second.launch()
     second.broker.wait_output(STANDS_BY)
+    # Ready while it stands by, or rollouts and disruption budgets would wait for ever.
+    second.wait_probe("startupProbe")
+    second.wait_probe("readinessProbe")
     assert second.probe("livenessProbe")
     confirmed = drain_under_load(first)
     assert second.broker.wait_ready(PATIENCE_S), second.broker.logs()
