@@ -28,7 +28,7 @@ using AdminMessages = A::WithRawMethod_PeekQueue<A::WithRawMethod_MoveMessages<
     AdminTopology>>>>;
 using AdminUsers = A::WithRawMethod_ListUsers<A::WithRawMethod_PutUser<A::WithRawMethod_DeleteUser<
     A::WithRawMethod_SetPermissions<A::WithRawMethod_ClearPermissions<AdminMessages>>>>>;
-// Policies aren't served yet: what isn't listed here, gRPC answers with UNIMPLEMENTED.
+// What isn't listed here, gRPC answers with UNIMPLEMENTED.
 using AdminDefinitions = A::WithRawMethod_ExportDefinitions<
     A::WithRawMethod_ImportDefinitions<AdminUsers>>;
 }  // namespace internal

@@ -176,11 +176,10 @@ TEST(Access, TagsIncludeEachOtherAsInRabbitMq) {
     return AccessOf(user);
   };
   EXPECT_TRUE(with({"administrator"})->Has(Tag::kMonitoring));
-  EXPECT_TRUE(with({"administrator"})->Has(Tag::kPolicymaker));
   EXPECT_FALSE(with({"monitoring"})->Has(Tag::kAdministrator));
   EXPECT_FALSE(with({"Administrator", "admin"})->Has(Tag::kAdministrator));
   EXPECT_TRUE(with({"monitoring"})->Sees("other"));
-  EXPECT_FALSE(with({"policymaker", "management"})->Sees("other"));
+  EXPECT_FALSE(with({"management"})->Sees("other"));
   EXPECT_TRUE(with({})->Sees("/"));
   const absl::Status refused = with({})->MustHave(Tag::kMonitoring);
   EXPECT_EQ(refused.code(), absl::StatusCode::kPermissionDenied);
