@@ -64,8 +64,8 @@ int Main(int argc, char** argv) {
         ->type_name("N")
         ->capture_default_str();
     app.add_option("--consumers-per-stream", options.consumers_per_stream,
-                   "Consumers that share a stream; 0: each of up to 32 has its own, more share one a "
-                   "connection. Transactions have their own")
+                   "Consumers that share a stream; 0: each of up to 32 has its own, more share one "
+                   "a connection. Transactions have their own")
         ->check(CLI::Range(0, 10'000).description(""))
         ->type_name("N")
         ->group("Consumers")

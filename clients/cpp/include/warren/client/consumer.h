@@ -143,8 +143,8 @@ class Consumer {
   // `subscription`: which, of a shared consumer.
   absl::Status SetPrefetch(uint32_t messages, uint64_t bytes = 0, uint32_t subscription = 0);
 
-  // Asks for no new deliveries, of any subscription, and waits until the broker has stopped; those that came can still
-  // be fetched and settled. Errors as Flush. REQUIRES: not on the I/O thread.
+  // Asks for no new deliveries, of any subscription, and waits until the broker has stopped; those
+  // that came can still be fetched and settled. Errors as Flush. REQUIRES: not on the I/O thread.
   absl::Status Drain(std::chrono::milliseconds timeout = std::chrono::seconds(30));
 
   // The names in use, the broker's if none was asked for; of a shared consumer, those of the first
