@@ -86,6 +86,29 @@ TEST_F(ConfigTest, EachSettingSaysWhereItComesFrom) {
   EXPECT_EQ(shown["memory.limit"], std::to_string(config->memory_limit) + " by default");
 }
 
+TEST_F(ConfigTest, TheAddressForOthersHasAShortVariableToo) {
+  SetVariable("WARREN_ADVERTISE", "10.0.0.7:7171");
+  const auto config = Load({});
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(AdvertisedAddress(*config, "0.0.0.0:7171", "pod-0"), "10.0.0.7:7171");
+  SetVariable("WARREN_SERVER_ADVERTISE", "pod-0.brokers:7171");
+  EXPECT_EQ(Load({})->advertise, "pod-0.brokers:7171");
+  EXPECT_EQ(Load({"--advertise=[::1]:1"})->advertise, "[::1]:1");
+}
+
+TEST_F(ConfigTest, TheAddressForOthersIsTheOneThatIsListenedAtOrTheMachinesName) {
+  EXPECT_EQ(AdvertisedAddress({}, "10.0.0.7:4711", "pod-0"), "10.0.0.7:4711");
+  EXPECT_EQ(AdvertisedAddress({}, "0.0.0.0:4711", "pod-0"), "pod-0:4711");
+  EXPECT_EQ(AdvertisedAddress({}, "[::]:4711", "pod-0"), "pod-0:4711");
+}
+
+TEST_F(ConfigTest, AnAddressThatNobodyCanConnectToIsNoneForOthers) {
+  for (const char* wrong : {"", "broker", "0.0.0.0:7171", "[::]:7171", "broker:0", "a'b:1",
+                            "a b:1", ":7171"}) {
+    EXPECT_NE(MistakeIn({"--advertise", wrong}), "") << wrong;
+  }
+}
+
 TEST_F(ConfigTest, ListsAreRepeatedFlagsCommasInVariablesOrListsInTheFile) {
   EXPECT_THAT(Load({"--virtual-host=a", "--virtual-host", "b,c"})->virtual_hosts,
               ElementsAre("a", "b,c"));
