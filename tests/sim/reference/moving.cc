@@ -34,7 +34,8 @@ void Reference::Handle(const core::MoveMessages& c) {
 void Reference::Move(ReferenceQueue& from, const Copy& copy, ReferenceQueue& to) {
   const storage::Message& message = *copy.message;
   Copy moved{.number = state_.next_number++, .message = copy.message, .origin = copy.origin};
-  MarkSeen(to, message);
+  // An id that is in the window already, which refuses none of what is moved, keeps its first sighting.
+  if (!IsRepeat(to.seen, message)) MarkSeen(to, message);
   // What it promised rests on the copy that it came from until this one is on disk.
   moved.life = std::make_shared<Life>(Life{.born_lsn = open_lsn_,
                                            .durable = to.durable() && message.persistent,
