@@ -158,7 +158,7 @@ def test_connections_and_consumers_are_seen_and_closed(broker, ctl) -> None:
             peers = {c["peer"]: c for c in ctl.json("connection", "ls")}
             assert peers[row["peer"]]["consumers"] == 1
             ctl("connection", "close", row["peer"], "--reason", "enough")
-            with pytest.raises(warren.Error) as told:
+            with pytest.raises(warren.WarrenError) as told:
                 while consumer.get(30) is not None:
                     pass
             assert told.value.reason == "CONNECTION_CLOSED"

@@ -113,7 +113,8 @@ void AddPeek(CLI::App* noun, Context& context) {
 }
 
 void AddMove(CLI::App* noun, Context& context) {
-  CLI::App* verb = noun->add_subcommand("move", "Move ready messages, the oldest first, to another queue");
+  CLI::App* verb =
+      noun->add_subcommand("move", "Move ready messages, the oldest first, to another queue");
   auto request = std::make_shared<v1::MoveMessagesRequest>();
   verb->add_option("FROM", *request->mutable_source(), "The queue they are in")->required();
   verb->add_option("TO", *request->mutable_destination(), "The queue they are to be in")->required();
@@ -137,14 +138,16 @@ void AddMove(CLI::App* noun, Context& context) {
       if (!queue.ok()) return queue.status();
       wanted = queue->ready_messages();
     }
-    while (moved < wanted) {
-      request->set_max_messages(static_cast<uint32_t>(std::min(kStep, wanted - moved)));
+    // Once at least: the broker knows what is wrong with it.
+    do {
+      const uint64_t step = std::min(kStep, wanted - moved);
+      request->set_max_messages(static_cast<uint32_t>(std::max<uint64_t>(step, 1)));
       auto response = admin.Call(&client::Admin::Stub::MoveMessages, *request);
       if (!response.ok()) return response.status();
       moved += response->moved();
       left = response->left();
       if (response->moved() == 0) break;
-    }
+    } while (moved < wanted);
     PrintLine(std::cout, context.format,
               "moved " + std::to_string(moved) + ", " + std::to_string(left) + " left",
               Json{{"moved", moved}, {"left", left}});

@@ -1,7 +1,7 @@
 // Definitions as documents: Warren's own form, and what RabbitMQ exports.
 //
 // Both become the same message. What RabbitMQ has and Warren hasn't is never dropped in silence: it
-// is told, with what to use instead. Nothing is looked up in a broker, and names, limits and regular
+// is told, with what to use instead. Nothing is looked up in a broker, and names, limits and
 // expressions are checked where definitions are carried out.
 //
 // Documents are hostile: at most 16 MiB, nested at most 32 deep. Pure functions; thread-safe.
