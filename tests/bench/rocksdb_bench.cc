@@ -41,7 +41,8 @@ std::string Key(uint64_t number) {
 }
 
 int Run(const std::string& folder, double seconds, uint64_t messages, size_t bytes) {
-  rocksdb::Options options(StoreOptions(folder), MessagesOptions(RocksDbOptions().memtable_bytes, nullptr));
+  rocksdb::Options options(StoreOptions(folder),
+                           MessagesOptions(RocksDbOptions().memtable_bytes, /*kept=*/nullptr));
   options.create_if_missing = true;
   options.error_if_exists = true;
   rocksdb::DB* opened = nullptr;
