@@ -307,9 +307,10 @@ void World::SettleShared(Arguments& words, const Details& details) {
   core::Settle c{.settle_id = words.Number("id"), .shared = true};
   c.consumer = StreamOf(words.Operand("stream"));
   for (const std::string& detail : details) {
-    const size_t space = std::min(detail.find(' '), detail.size());
+    const size_t begin = std::min(detail.find_first_not_of(' '), detail.size());  // its indent
+    const size_t space = std::min(detail.find(' ', begin), detail.size());
     core::Settlement settlement = SettlementOf(detail.substr(space));
-    settlement.consumer = ConsumerOf(detail.substr(0, space));
+    settlement.consumer = ConsumerOf(detail.substr(begin, space - begin));
     settlement.subscription = static_cast<uint32_t>(settlement.consumer.value);
     c.settlements.push_back(std::move(settlement));
   }
