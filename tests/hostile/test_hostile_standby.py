@@ -65,8 +65,17 @@ def send_to(postgres: PostgresServer, url: str, standby: WarrenProcess) -> Calla
 
 
 def connect(broker: WarrenProcess) -> socket.socket:
+    """As a client does: tries again while it is refused, since a standby listens a moment later
+    than it says that it stands by."""
     host, _, port = broker.grpc.rpartition(":")
-    return socket.create_connection((host, int(port)), timeout=PATIENCE_S)
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return socket.create_connection((host, int(port)), timeout=PATIENCE_S)
+        except ConnectionRefusedError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
 
 
 def is_closed(client: socket.socket) -> bool:

@@ -265,7 +265,8 @@ def test_the_memory_alarm(new_broker, tmp_path, watch, stack) -> None:
     shell = Shell(broker, tmp_path, {})
     connection = stack.enter_context(warren.connect(broker.grpc, timeout=SOON_S))
     connection.declare_queue("reports", durable=True)
-    hoard = stack.enter_context(warren.connect(broker.grpc, timeout=SOON_S))
+    # Channels of one process with the same settings share a connection; this is to be another's.
+    hoard = stack.enter_context(warren.connect(broker.grpc, timeout=SOON_S, keepalive=25))
     consumer = stack.enter_context(
         hoard.consume("reports", prefetch=65_535, prefetch_bytes=1 << 30, name="hoard")
     )
