@@ -21,7 +21,7 @@ build_packages=(
 )
 test_packages=(
   clang-16 gcovr git jq libclang-rt-16-dev postgresql prometheus
-  debootstrap dpkg-dev file iproute2 openssl
+  debootstrap dpkg-dev file iproute2 openssl rabbitmq-server
 )
 # Asked for by command, since others than Debian provide them, too.
 test_commands=(npm)
