@@ -78,7 +78,8 @@ class Broker::Impl {
                                                 const storage::Headers& headers);
 
   // lookup.cc
-  const VirtualHost* FindVirtualHost(const std::string& name) const;
+  // Null for one that is being deleted, too.
+  VirtualHost* FindVirtualHost(const std::string& name) const;
 
   // invariants.cc
   void CheckInvariants() const;

@@ -3,7 +3,7 @@
 
 namespace warren::core {
 
-const VirtualHost* Broker::Impl::FindVirtualHost(const std::string& name) const {
+VirtualHost* Broker::Impl::FindVirtualHost(const std::string& name) const {
   const auto found = virtual_hosts_.find(name);
   if (found == virtual_hosts_.end() || found->second->deleting) return nullptr;
   return found->second.get();

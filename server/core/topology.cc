@@ -68,8 +68,7 @@ void Broker::Impl::DeclarePredeclared(VirtualHost& host) {
 }
 
 absl::StatusOr<VirtualHost*> Broker::Impl::GetVirtualHost(const std::string& name) const {
-  const auto it = virtual_hosts_.find(name);
-  if (it != virtual_hosts_.end() && !it->second->deleting) return it->second.get();
+  if (VirtualHost* host = FindVirtualHost(name)) return host;
   return Error(absl::StatusCode::kNotFound, "VIRTUAL_HOST_NOT_FOUND", {"virtual_host", name, name},
                absl::StrCat("virtual host \"", name,
                             "\" does not exist; start the broker with it, or use \"/\""));

@@ -121,21 +121,29 @@ class Recovery {
   absl::Status Declared(const std::string& table) {
     return Table(table, "id, record", 2, kById, [this, &table](CopyReader& in) {
       const auto id = static_cast<uint64_t>(in.Required(in.Int8()));
-      std::string_view bytes = in.Required(in.Bytes());
-      absl::Status status = in.Finish();
-      if (status.ok()) {
-        absl::StatusOr<Record> record = DecodeRecord(bytes, names_);
-        if (!record.ok()) {
-          status = record.status();
-        } else if (!bytes.empty() || !std::holds_alternative<R>(*record) ||
-                   std::get<R>(*record).id.value != id) {
-          status = absl::DataLossError("column record belongs to something else");
-        } else {
-          return Give(*std::move(record));
-        }
-      }
-      return Damaged(table, absl::StrCat("id ", id), status);
+      return GiveStored<R>(in, table, absl::StrCat("id ", id),
+                           [id](const R& record) { return record.id.value == id; });
     });
+  }
+
+  // The record that is the last field of its row; `belongs` tells whether it is that row's.
+  template <typename R, typename Belongs>
+  absl::Status GiveStored(CopyReader& in, const std::string& table, const std::string& row,
+                          Belongs belongs) {
+    std::string_view bytes = in.Required(in.Bytes());
+    absl::Status status = in.Finish();
+    if (status.ok()) {
+      absl::StatusOr<Record> record = DecodeRecord(bytes, names_);
+      if (!record.ok()) {
+        status = record.status();
+      } else if (const R* stored = std::get_if<R>(&*record);
+                 !bytes.empty() || stored == nullptr || !belongs(*stored)) {
+        status = absl::DataLossError("column record belongs to something else");
+      } else {
+        return Give(*std::move(record));
+      }
+    }
+    return Damaged(table, row, status);
   }
 
   absl::Status Serving() {
@@ -190,20 +198,8 @@ class Recovery {
   absl::Status Users() {
     return Table("warren.users", "name_bytes, record", 2, " ORDER BY 1", [this](CopyReader& in) {
       const std::string name(in.Required(in.Bytes()));
-      std::string_view bytes = in.Required(in.Bytes());
-      absl::Status status = in.Finish();
-      if (status.ok()) {
-        absl::StatusOr<Record> record = DecodeRecord(bytes, names_);
-        if (!record.ok()) {
-          status = record.status();
-        } else if (const auto* user = std::get_if<UserPut>(&*record);
-                   !bytes.empty() || user == nullptr || user->user.name != name) {
-          status = absl::DataLossError("column record belongs to something else");
-        } else {
-          return Give(*std::move(record));
-        }
-      }
-      return Damaged("warren.users", name, status);
+      return GiveStored<UserPut>(in, "warren.users", name,
+                                 [&name](const UserPut& r) { return r.user.name == name; });
     });
   }
 

@@ -55,8 +55,7 @@ void AddLog(CLI::App& app, Context& context) {
     for (const std::string& text : *levels) {
       const size_t equals = text.find('=');
       if (equals == std::string::npos) {
-        return client::MakeError(absl::StatusCode::kInvalidArgument, "ARGUMENT_INVALID",
-                                 "\"" + text + "\": expected CATEGORY=LEVEL");
+        return WrongArgument("\"" + text + "\": expected CATEGORY=LEVEL");
       }
       (*request.mutable_levels())[text.substr(0, equals)] = text.substr(equals + 1);
     }

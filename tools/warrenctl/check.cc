@@ -66,11 +66,6 @@ void OnCheck(CLI::App* verb, Context& context, Look look) {
   });
 }
 
-absl::StatusOr<v1::GetOverviewResponse> Overview(client::Connection& connection) {
-  client::Admin admin(connection);
-  return admin.Call(&client::Admin::Stub::GetOverview, v1::GetOverviewRequest());
-}
-
 void AddAlive(CLI::App* noun, Context& context) {
   CLI::App* verb = noun->add_subcommand("alive", "It answers");
   OnCheck(verb, context, [](client::Connection&) -> absl::StatusOr<Finding> {
@@ -101,7 +96,7 @@ void AddReady(CLI::App* noun, Context& context) {
 void AddAlarms(CLI::App* noun, Context& context) {
   CLI::App* verb = noun->add_subcommand("alarms", "Publishers aren't held");
   OnCheck(verb, context, [](client::Connection& connection) -> absl::StatusOr<Finding> {
-    auto overview = Overview(connection);
+    auto overview = GetOverview(connection);
     if (!overview.ok()) return overview.status();
     const std::string figures =
         absl::StrFormat("memory=%dB;;;0;%d", overview->memory_used_bytes(),
@@ -143,7 +138,7 @@ void AddStorage(CLI::App* noun, Context& context) {
   auto thresholds = std::make_shared<Thresholds>(Thresholds{.warning = 50'000, .critical = 150'000});
   AddThresholds(verb, "", "records that wait", *thresholds);
   OnCheck(verb, context, [thresholds](client::Connection& connection) -> absl::StatusOr<Finding> {
-    auto overview = Overview(connection);
+    auto overview = GetOverview(connection);
     if (!overview.ok()) return overview.status();
     const uint64_t pending = overview->storage_pending_records();
     const std::string figures = absl::StrFormat("pending=%d;%d;%d;0", pending, thresholds->warning,
@@ -169,7 +164,7 @@ void AddCertificate(CLI::App* noun, Context& context) {
   verb->add_option("--critical", days->critical, "CRITICAL below so many days")
       ->capture_default_str();
   OnCheck(verb, context, [days](client::Connection& connection) -> absl::StatusOr<Finding> {
-    auto overview = Overview(connection);
+    auto overview = GetOverview(connection);
     if (!overview.ok()) return overview.status();
     if (!overview->has_certificate_expires_at()) {
       return Finding{.severity = kOk, .text = "the broker has no certificate", .figures = {}};

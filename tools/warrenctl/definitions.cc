@@ -11,14 +11,10 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-absl::Status Wrong(const std::string& message) {
-  return client::MakeError(absl::StatusCode::kInvalidArgument, "ARGUMENT_INVALID", message);
-}
-
 absl::StatusOr<std::string> ReadAll(const std::string& path) {
   if (path == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
   std::ifstream file(path, std::ios::binary);
-  if (!file) return Wrong("can't read \"" + path + "\"");
+  if (!file) return WrongArgument("can't read \"" + path + "\"");
   return std::string(std::istreambuf_iterator<char>(file), {});
 }
 
@@ -41,13 +37,8 @@ void AddExport(CLI::App* noun, Context& context) {
     }
     std::ofstream out(*file, std::ios::binary);
     out << response->json() << std::flush;
-    return out ? absl::OkStatus() : Wrong("can't write \"" + *file + "\"");
+    return out ? absl::OkStatus() : WrongArgument("can't write \"" + *file + "\"");
   });
-}
-
-// What is to be heard of by the exit code.
-bool Differs(const v1::DefinitionResult& result) {
-  return result.change() != v1::DEFINITION_CHANGE_NOT_APPLICABLE;
 }
 
 void Print(const Context& context, const v1::ImportDefinitionsResponse& response) {
@@ -68,61 +59,56 @@ void Print(const Context& context, const v1::ImportDefinitionsResponse& response
   std::cerr << response.unchanged() << " objects are there just so\n";
 }
 
-void AddImport(CLI::App* noun, Context& context) {
-  CLI::App* verb =
-      noun->add_subcommand("import", "Make what a file says and isn't there; deletes nothing");
+// `import` and `diff` ask for the same, but for `set`, and differ in what makes the exit code 1.
+template <typename Set, typename IsBad>
+void OnImport(CLI::App* verb, Context& context, Set set, IsBad is_bad) {
   auto file = std::make_shared<std::string>();
   auto into = std::make_shared<bool>(false);
   verb->add_option("FILE", *file, "Warren's form or what RabbitMQ exports; - is standard input")
       ->required();
   verb->add_flag("--into-vhost", *into, "Put what names no virtual host into --vhost");
-  verb->footer(
-      "\nExit code 1 if something failed or is there with other options.\n"
-      "Example:\n  rabbitmqctl export_definitions - | warrenctl definitions import -");
-  context.OnChosen(verb, [&context, file, into](client::Connection& connection) {
+  context.OnChosen(verb, [&context, file, into, set, is_bad](client::Connection& connection) {
     auto json = ReadAll(*file);
     if (!json.ok()) return json.status();
     v1::ImportDefinitionsRequest request;
     request.set_json(*json);
     if (*into) request.set_virtual_host(context.virtual_host);
+    set(request);
     client::Admin admin(connection);
     auto response = admin.Call(&client::Admin::Stub::ImportDefinitions, request);
     if (!response.ok()) return response.status();
     Print(context, *response);
     for (const v1::DefinitionResult& result : response->results()) {
-      if (result.change() == v1::DEFINITION_CHANGE_CONFLICT ||
-          result.change() == v1::DEFINITION_CHANGE_FAILED) {
-        context.exit_code = kExitRefused;
-      }
+      if (is_bad(result.change())) context.exit_code = kExitRefused;
     }
     return absl::OkStatus();
   });
 }
 
+void AddImport(CLI::App* noun, Context& context) {
+  CLI::App* verb =
+      noun->add_subcommand("import", "Make what a file says and isn't there; deletes nothing");
+  verb->footer(
+      "\nExit code 1 if something failed or is there with other options.\n"
+      "Example:\n  rabbitmqctl export_definitions - | warrenctl definitions import -");
+  OnImport(
+      verb, context, [](v1::ImportDefinitionsRequest&) {},
+      [](v1::DefinitionChange change) {
+        return change == v1::DEFINITION_CHANGE_CONFLICT || change == v1::DEFINITION_CHANGE_FAILED;
+      });
+}
+
 void AddDiff(CLI::App* noun, Context& context) {
-  CLI::App* verb = noun->add_subcommand("diff", "Show what an import would do, and what is here alone");
-  auto file = std::make_shared<std::string>();
-  auto into = std::make_shared<bool>(false);
-  verb->add_option("FILE", *file, "As for import")->required();
-  verb->add_flag("--into-vhost", *into, "As for import");
+  CLI::App* verb =
+      noun->add_subcommand("diff", "Show what an import would do, and what is here alone");
   verb->footer("\nExit code 0 if there is no difference but what doesn't apply to Warren, else 1.");
-  context.OnChosen(verb, [&context, file, into](client::Connection& connection) {
-    auto json = ReadAll(*file);
-    if (!json.ok()) return json.status();
-    v1::ImportDefinitionsRequest request;
-    request.set_json(*json);
-    request.set_dry_run(true);
-    request.set_tell_extra(true);
-    if (*into) request.set_virtual_host(context.virtual_host);
-    client::Admin admin(connection);
-    auto response = admin.Call(&client::Admin::Stub::ImportDefinitions, request);
-    if (!response.ok()) return response.status();
-    Print(context, *response);
-    for (const v1::DefinitionResult& result : response->results()) {
-      if (Differs(result)) context.exit_code = kExitRefused;
-    }
-    return absl::OkStatus();
-  });
+  OnImport(
+      verb, context,
+      [](v1::ImportDefinitionsRequest& request) {
+        request.set_dry_run(true);
+        request.set_tell_extra(true);
+      },
+      [](v1::DefinitionChange change) { return change != v1::DEFINITION_CHANGE_NOT_APPLICABLE; });
 }
 
 }  // namespace

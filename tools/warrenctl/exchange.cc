@@ -1,10 +1,7 @@
 // warrenctl exchange ls | show | declare | rm
-#include <re2/re2.h>
-
 #include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <optional>
 
 #include "tools/warrenctl/listing.h"
 
@@ -48,23 +45,16 @@ void AddShow(CLI::App* noun, Context& context) {
   auto name = std::make_shared<std::string>();
   verb->add_option("NAME", *name, "Its name; \"\": the default exchange")->required();
   context.OnChosen(verb, [&context, name](client::Connection& connection) {
-    v1::ListExchangesRequest request;
-    request.set_virtual_host(context.virtual_host);
-    request.set_name_pattern("^" + RE2::QuoteMeta(*name) + "$");
-    request.set_page_size(kPageSize);
-    std::optional<v1::Exchange> found;
-    client::Admin admin(connection);
-    const absl::Status status = admin.ForEachPage(
-        &client::Admin::Stub::ListExchanges, request, [&](v1::ListExchangesResponse page) {
-          for (v1::Exchange& exchange : *page.mutable_exchanges()) found = std::move(exchange);
-        });
-    if (!status.ok()) return status;
-    if (!found.has_value()) {
+    auto found = FindNamed<v1::Exchange>(
+        connection, context.virtual_host, *name, &client::Admin::Stub::ListExchanges,
+        [](const v1::ListExchangesResponse& page) { return page.exchanges(); });
+    if (!found.ok()) return found.status();
+    if (!found->has_value()) {
       return client::MakeError(
           absl::StatusCode::kNotFound, "EXCHANGE_NOT_FOUND",
           "no exchange \"" + *name + "\" in virtual host \"" + context.virtual_host + "\"");
     }
-    PrintObject(std::cout, context.format, MessageToJson(*found));
+    PrintObject(std::cout, context.format, MessageToJson(**found));
     return absl::OkStatus();
   });
 }

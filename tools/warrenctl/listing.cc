@@ -32,6 +32,15 @@ std::shared_ptr<ListFlags> AddListFlags(CLI::App* verb, bool with_match) {
   return flags;
 }
 
+absl::Status WrongArgument(const std::string& message) {
+  return client::MakeError(absl::StatusCode::kInvalidArgument, "ARGUMENT_INVALID", message);
+}
+
+absl::StatusOr<v1::GetOverviewResponse> GetOverview(client::Connection& connection) {
+  client::Admin admin(connection);
+  return admin.Call(&client::Admin::Stub::GetOverview, v1::GetOverviewRequest());
+}
+
 std::string Age(const google::protobuf::Timestamp& time) {
   if (time.seconds() == 0) return "-";
   return Span(std::max(absl::ZeroDuration(), absl::Now() - TimeOf(time)));

@@ -2,10 +2,13 @@
 #pragma once
 
 #include <google/protobuf/timestamp.pb.h>
+#include <re2/re2.h>
 
 #include <cstdint>
 #include <iostream>
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -38,6 +41,26 @@ absl::Status PrintList(const Context& context, client::Connection& connection,
   return absl::OkStatus();
 }
 
+// The item of a list that has just this name; none if there is none. `items` as for PrintList.
+template <typename Item, typename Request, typename Response, typename Items>
+absl::StatusOr<std::optional<Item>> FindNamed(client::Connection& connection,
+                                              const std::string& virtual_host,
+                                              const std::string& name,
+                                              client::Admin::Method<Request, Response> method,
+                                              Items items) {
+  Request request;
+  request.set_virtual_host(virtual_host);
+  request.set_name_pattern("^" + RE2::QuoteMeta(name) + "$");
+  request.set_page_size(kPageSize);
+  client::Admin admin(connection);
+  std::optional<Item> found;
+  const absl::Status status = admin.ForEachPage(method, request, [&](const Response& page) {
+    for (const Item& item : items(page)) found = item;
+  });
+  if (!status.ok()) return status;
+  return found;
+}
+
 // --all-vhosts and, where names are to be matched, --match, of a list.
 struct ListFlags {
   bool all_virtual_hosts = false;
@@ -53,6 +76,11 @@ std::shared_ptr<ListFlags> AddListFlags(CLI::App* verb, bool with_match);
 // NOT_FOUND if there is none of that name.
 absl::StatusOr<v1::Queue> FindQueue(client::Connection& connection,
                                     const std::string& virtual_host, const std::string& name);
+
+// What can't be right before a broker is asked: a file that can't be read, say.
+absl::Status WrongArgument(const std::string& message);
+
+absl::StatusOr<v1::GetOverviewResponse> GetOverview(client::Connection& connection);
 
 // How long ago, or in how long: "3m12s"; "-" without one.
 std::string Age(const google::protobuf::Timestamp& time);

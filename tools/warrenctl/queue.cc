@@ -10,8 +10,12 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// What may become of messages that stay too long, or are too many.
-void AddLimits(CLI::App* verb, v1::QueueOptions* options) {
+// All of QueueOptions as flags. `options` outlives the parsing.
+void AddOptions(CLI::App* verb, v1::QueueOptions* options) {
+  verb->add_flag_callback("--durable", [options] { options->set_durable(true); },
+                          "Survive a restart, with persistent messages");
+  verb->add_flag_callback("--auto-delete", [options] { options->set_auto_delete(true); },
+                          "Delete it when its last consumer leaves");
   AddDuration(verb, "--expires", "Delete it when unused that long",
               [options] { return options->mutable_expires(); });
   AddDuration(verb, "--ttl", "Time to live of its messages",
@@ -41,20 +45,11 @@ void AddLimits(CLI::App* verb, v1::QueueOptions* options) {
       [options](const std::string& key) { options->set_dead_letter_routing_key(key); },
       "Their routing key there; left out: the ones they have");
   verb->add_option_function<uint32_t>(
-      "--delivery-limit", [options](uint32_t n) { options->set_delivery_limit(n); },
-      "Dead-letter a message after so many deliveries; 0: no limit");
-}
-
-// All of QueueOptions as flags. `options` outlives the parsing.
-void AddOptions(CLI::App* verb, v1::QueueOptions* options) {
-  verb->add_flag_callback("--durable", [options] { options->set_durable(true); },
-                          "Survive a restart, with persistent messages");
-  verb->add_flag_callback("--auto-delete", [options] { options->set_auto_delete(true); },
-                          "Delete it when its last consumer leaves");
-  AddLimits(verb, options);
-  verb->add_option_function<uint32_t>(
       "--max-priority", [options](uint32_t n) { options->set_max_priority(n); },
       "1 to 255: deliver higher priorities first");
+  verb->add_option_function<uint32_t>(
+      "--delivery-limit", [options](uint32_t n) { options->set_delivery_limit(n); },
+      "Dead-letter a message after so many deliveries; 0: no limit");
   AddDuration(verb, "--dedup-window", "Take a message id once within this time",
               [options] { return options->mutable_deduplication_window(); });
 

@@ -1,11 +1,8 @@
 // warrenctl queue ls | show | peek | move
-#include <re2/re2.h>
-
 #include <algorithm>
 #include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <optional>
 
 #include "tools/warrenctl/listing.h"
 
@@ -159,22 +156,15 @@ void AddMove(CLI::App* noun, Context& context) {
 
 absl::StatusOr<v1::Queue> FindQueue(client::Connection& connection,
                                     const std::string& virtual_host, const std::string& name) {
-  v1::ListQueuesRequest request;
-  request.set_virtual_host(virtual_host);
-  request.set_name_pattern("^" + RE2::QuoteMeta(name) + "$");
-  request.set_page_size(kPageSize);
-  client::Admin admin(connection);
-  std::optional<v1::Queue> found;
-  const absl::Status status = admin.ForEachPage(
-      &client::Admin::Stub::ListQueues, request, [&](v1::ListQueuesResponse page) {
-        for (v1::Queue& queue : *page.mutable_queues()) found = std::move(queue);
-      });
-  if (!status.ok()) return status;
-  if (!found.has_value()) {
+  auto found = FindNamed<v1::Queue>(
+      connection, virtual_host, name, &client::Admin::Stub::ListQueues,
+      [](const v1::ListQueuesResponse& page) { return page.queues(); });
+  if (!found.ok()) return found.status();
+  if (!found->has_value()) {
     return client::MakeError(absl::StatusCode::kNotFound, "QUEUE_NOT_FOUND",
                              "no queue \"" + name + "\" in virtual host \"" + virtual_host + "\"");
   }
-  return *std::move(found);
+  return **std::move(found);
 }
 
 void AddQueueViews(CLI::App* noun, Context& context) {

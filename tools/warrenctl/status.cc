@@ -20,11 +20,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Overview = v1::GetOverviewResponse;
 
-absl::StatusOr<Overview> GetOverview(client::Connection& connection) {
-  client::Admin admin(connection);
-  return admin.Call(&client::Admin::Stub::GetOverview, v1::GetOverviewRequest());
-}
-
 // What is wrong, in a line; "" if nothing is.
 std::string Trouble(const Overview& overview) {
   if (!overview.storage_trouble().empty()) return "the store: " + overview.storage_trouble();

@@ -11,19 +11,15 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-absl::Status Wrong(const std::string& message) {
-  return client::MakeError(absl::StatusCode::kInvalidArgument, "ARGUMENT_INVALID", message);
-}
-
 // The first line of a file, of standard input for "-".
 absl::StatusOr<std::string> ReadLine(const std::string& path) {
   std::string line;
   if (path == "-") {
     if (std::getline(std::cin, line)) return line;
-    return Wrong("expected a line on standard input");
+    return WrongArgument("expected a line on standard input");
   }
   std::ifstream file(path);
-  if (!std::getline(file, line)) return Wrong("can't read \"" + path + "\"");
+  if (!std::getline(file, line)) return WrongArgument("can't read \"" + path + "\"");
   return line;
 }
 

@@ -165,48 +165,39 @@ void Import::VirtualHost(const std::string& name) {
   }
 }
 
-void Import::Exchange(const v1::DeclareExchangeRequest& wanted) {
-  const Name object{"exchange", wanted.virtual_host(), wanted.name()};
+template <typename Command, typename Request, typename Options>
+void Import::Declared(const char* kind, const Request& wanted,
+                      const absl::StatusOr<Options>& options, const Options* current) {
+  const Name object{kind, wanted.virtual_host(), wanted.name()};
   absl::Status wrong = CheckName("name", wanted.name());
-  const auto options = ToExchangeOptions(wanted.options());
   if (wrong.ok()) wrong = options.status();
   if (!wrong.ok()) {
     Tell(object, v1::DEFINITION_CHANGE_FAILED, Text(wrong));
     return;
   }
-  if (const auto* current = loop_.broker().ExchangeOptionsOf(wanted.virtual_host(), wanted.name())) {
+  if (current != nullptr) {
     const std::string difference = core::FirstDifference(*current, *options);
     if (difference.empty()) return Unchanged();
     Tell(object, v1::DEFINITION_CHANGE_CONFLICT, difference);
     return;
   }
   Carry(object, v1::DEFINITION_CHANGE_CREATED,
-        core::DeclareExchange{.request = {},
-                              .virtual_host = wanted.virtual_host(),
-                              .name = wanted.name(),
-                              .options = *options});
+        Command{.request = {},
+                .virtual_host = wanted.virtual_host(),
+                .name = wanted.name(),
+                .options = *options});
+}
+
+void Import::Exchange(const v1::DeclareExchangeRequest& wanted) {
+  Declared<core::DeclareExchange>(
+      "exchange", wanted, ToExchangeOptions(wanted.options()),
+      loop_.broker().ExchangeOptionsOf(wanted.virtual_host(), wanted.name()));
 }
 
 void Import::Queue(const v1::DeclareQueueRequest& wanted) {
-  const Name object{"queue", wanted.virtual_host(), wanted.name()};
-  absl::Status wrong = CheckName("name", wanted.name());
-  const auto options = ToQueueOptions(wanted.options());
-  if (wrong.ok()) wrong = options.status();
-  if (!wrong.ok()) {
-    Tell(object, v1::DEFINITION_CHANGE_FAILED, Text(wrong));
-    return;
-  }
-  if (const auto* current = loop_.broker().QueueOptionsOf(wanted.virtual_host(), wanted.name())) {
-    const std::string difference = core::FirstDifference(*current, *options);
-    if (difference.empty()) return Unchanged();
-    Tell(object, v1::DEFINITION_CHANGE_CONFLICT, difference);
-    return;
-  }
-  Carry(object, v1::DEFINITION_CHANGE_CREATED,
-        core::DeclareQueue{.request = {},
-                           .virtual_host = wanted.virtual_host(),
-                           .name = wanted.name(),
-                           .options = *options});
+  Declared<core::DeclareQueue>(
+      "queue", wanted, ToQueueOptions(wanted.options()),
+      loop_.broker().QueueOptionsOf(wanted.virtual_host(), wanted.name()));
 }
 
 void Import::Binding(const v1::BindRequest& wanted) {

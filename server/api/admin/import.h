@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "server/api/call.h"
 #include "server/api/definitions/document.h"
 #include "server/api/definitions/export.h"
@@ -74,6 +75,10 @@ class Import {
   // Looks at the next object of the document; false if there is none.
   bool One();
   void VirtualHost(const std::string& name);
+  // An exchange or queue, whose options can't change; `current`: null if it isn't there.
+  template <typename Command, typename Request, typename Options>
+  void Declared(const char* kind, const Request& wanted, const absl::StatusOr<Options>& options,
+                const Options* current);
   void Exchange(const v1::DeclareExchangeRequest& wanted);
   void Queue(const v1::DeclareQueueRequest& wanted);
   void Binding(const v1::BindRequest& wanted);
