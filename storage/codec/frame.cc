@@ -1,6 +1,6 @@
 #include "storage/codec/frame.h"
 
-#include <zlib.h>
+#include <libdeflate.h>
 
 #include <cstdint>
 #include <limits>
@@ -13,8 +13,7 @@ namespace {
 constexpr size_t kCrcBytes = 4;
 
 uint32_t Crc(uint32_t crc, std::string_view bytes) {
-  return static_cast<uint32_t>(
-      crc32_z(crc, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
+  return libdeflate_crc32(crc, bytes.data(), bytes.size());
 }
 
 void StoreU32(char* at, uint32_t value) {
@@ -37,7 +36,7 @@ absl::Status SealFrame(std::string& head, size_t start, std::string_view tail) {
   }
   StoreU32(&head[start + kCrcBytes], static_cast<uint32_t>(length));
   const uint32_t crc = Crc(0, std::string_view(head).substr(start + kCrcBytes));
-  // zlib takes a null pointer for "start anew".
+  // libdeflate takes a null pointer for "start anew".
   StoreU32(&head[start], tail.empty() ? crc : Crc(crc, tail));
   return absl::OkStatus();
 }

@@ -1,9 +1,9 @@
 #include "storage/rocksdb/manifest.h"
 
 #include <fcntl.h>
+#include <libdeflate.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <array>
@@ -39,7 +39,7 @@ absl::Status Extend(int file, const std::string& path, ManifestPrefix& prefix, u
     const ssize_t got = pread(file, buffer.data(), want, static_cast<off_t>(prefix.bytes));
     if (got < 0) return CantRead(path, errno);
     if (got == 0) break;
-    prefix.crc = static_cast<uint32_t>(crc32(prefix.crc, buffer.data(), static_cast<uInt>(got)));
+    prefix.crc = libdeflate_crc32(prefix.crc, buffer.data(), static_cast<size_t>(got));
     prefix.bytes += static_cast<uint64_t>(got);
   }
   return absl::OkStatus();

@@ -66,7 +66,8 @@ def test_package_has_its_name_and_says_what_it_needs(package: Path) -> None:
     assert fields["Version"] == version()
     assert fields["Architecture"] == "amd64"
     # Found by dpkg-shlibdeps, each with the least version that will do.
-    for library in ("libc6", "libgrpc++1.51", "librocksdb7.8", "libpq5", "libssl3"):
+    for library in ("libc6", "libgrpc++1.51", "librocksdb7.8", "libpq5", "libssl3",
+                    "libtcmalloc-minimal4"):  # fmt: skip
         assert re.search(rf"(^|, ){re.escape(library)} \(>= [^)]+\)", fields["Depends"]), library
     assert "-dev" not in fields["Depends"]
 

@@ -4,7 +4,7 @@
 // watermark in half of the cases.
 #include <stdlib.h>
 #include <unistd.h>
-#include <zlib.h>
+#include <libdeflate.h>
 
 #include <cstdint>
 #include <cstdio>
@@ -52,7 +52,7 @@ void OpenAll(const std::string& directory, fuzz::Input& input) {
   std::string watermark = input.Text(40);
   if (input.Coin() && watermark.size() >= 28) {
     watermark.resize(28);
-    const auto crc = crc32(0, reinterpret_cast<const Bytef*>(watermark.data()), 28);
+    const uint32_t crc = libdeflate_crc32(0, watermark.data(), 28);
     for (int i = 0; i < 4; ++i) watermark.push_back(static_cast<char>(crc >> (8 * i)));
   }
   Write(Watermark::FileIn(directory), watermark);
