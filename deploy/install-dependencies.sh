@@ -13,7 +13,7 @@ set -euo pipefail
 build_packages=(
   g++ cmake ninja-build ccache pkg-config
   libabsl-dev libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
-  librocksdb-dev libpq-dev libpqxx-dev libdeflate-dev libgoogle-perftools-dev libre2-dev
+  librocksdb-dev libpq-dev libpqxx-dev libisal-dev libgoogle-perftools-dev libre2-dev
   prometheus-cpp-dev libcpp-httplib-dev
   libasio-dev libspdlog-dev libcli11-dev nlohmann-json3-dev
   libyaml-cpp-dev libsodium-dev libcjose-dev libjansson-dev libssl-dev

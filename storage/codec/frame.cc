@@ -1,11 +1,10 @@
 #include "storage/codec/frame.h"
 
-#include <libdeflate.h>
-
 #include <cstdint>
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "storage/codec/crc32.h"
 
 namespace warren::storage {
 namespace {
@@ -13,7 +12,7 @@ namespace {
 constexpr size_t kCrcBytes = 4;
 
 uint32_t Crc(uint32_t crc, std::string_view bytes) {
-  return libdeflate_crc32(crc, bytes.data(), bytes.size());
+  return ExtendCrc32(crc, bytes.data(), bytes.size());
 }
 
 void StoreU32(char* at, uint32_t value) {
@@ -36,8 +35,7 @@ absl::Status SealFrame(std::string& head, size_t start, std::string_view tail) {
   }
   StoreU32(&head[start + kCrcBytes], static_cast<uint32_t>(length));
   const uint32_t crc = Crc(0, std::string_view(head).substr(start + kCrcBytes));
-  // libdeflate takes a null pointer for "start anew".
-  StoreU32(&head[start], tail.empty() ? crc : Crc(crc, tail));
+  StoreU32(&head[start], Crc(crc, tail));
   return absl::OkStatus();
 }
 

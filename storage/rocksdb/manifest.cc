@@ -1,7 +1,6 @@
 #include "storage/rocksdb/manifest.h"
 
 #include <fcntl.h>
-#include <libdeflate.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "storage/absl_view.h"
+#include "storage/codec/crc32.h"
 
 namespace warren::storage {
 namespace {
@@ -39,7 +39,7 @@ absl::Status Extend(int file, const std::string& path, ManifestPrefix& prefix, u
     const ssize_t got = pread(file, buffer.data(), want, static_cast<off_t>(prefix.bytes));
     if (got < 0) return CantRead(path, errno);
     if (got == 0) break;
-    prefix.crc = libdeflate_crc32(prefix.crc, buffer.data(), static_cast<size_t>(got));
+    prefix.crc = ExtendCrc32(prefix.crc, buffer.data(), static_cast<size_t>(got));
     prefix.bytes += static_cast<uint64_t>(got);
   }
   return absl::OkStatus();

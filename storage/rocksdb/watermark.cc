@@ -1,7 +1,6 @@
 #include "storage/rocksdb/watermark.h"
 
 #include <fcntl.h>
-#include <libdeflate.h>
 #include <unistd.h>
 
 #include <array>
@@ -11,6 +10,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "storage/codec/crc32.h"
 
 namespace warren::storage {
 namespace {
@@ -36,7 +36,7 @@ Content Encode(const Durable& value) {
   Store(&content[8], 8, value.manifest.number);
   Store(&content[16], 8, value.manifest.bytes);
   Store(&content[24], 4, value.manifest.crc);
-  Store(&content[kFactsBytes], kCrcBytes, libdeflate_crc32(0, content.data(), kFactsBytes));
+  Store(&content[kFactsBytes], kCrcBytes, ExtendCrc32(0, content.data(), kFactsBytes));
   return content;
 }
 
@@ -81,7 +81,7 @@ absl::StatusOr<Durable> Watermark::Read(const std::string& directory) {
   close(fd);
   if (!failed.ok()) return failed;
   if (size != ssize_t{sizeof(Content)} ||
-      libdeflate_crc32(0, content.data(), kFactsBytes) != Load(&content[kFactsBytes], kCrcBytes)) {
+      ExtendCrc32(0, content.data(), kFactsBytes) != Load(&content[kFactsBytes], kCrcBytes)) {
     return absl::DataLossError(absl::StrCat(path, " is damaged"));
   }
   return Decode(content.data());

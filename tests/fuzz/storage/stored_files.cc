@@ -4,7 +4,6 @@
 // watermark in half of the cases.
 #include <stdlib.h>
 #include <unistd.h>
-#include <libdeflate.h>
 
 #include <cstdint>
 #include <cstdio>
@@ -13,6 +12,7 @@
 #include <string>
 
 #include "server/base/check.h"
+#include "storage/codec/crc32.h"
 #include "storage/rocksdb/manifest.h"
 #include "storage/rocksdb/watermark.h"
 #include "tests/fuzz/support/input.h"
@@ -52,7 +52,7 @@ void OpenAll(const std::string& directory, fuzz::Input& input) {
   std::string watermark = input.Text(40);
   if (input.Coin() && watermark.size() >= 28) {
     watermark.resize(28);
-    const uint32_t crc = libdeflate_crc32(0, watermark.data(), 28);
+    const uint32_t crc = ExtendCrc32(0, watermark.data(), 28);
     for (int i = 0; i < 4; ++i) watermark.push_back(static_cast<char>(crc >> (8 * i)));
   }
   Write(Watermark::FileIn(directory), watermark);
