@@ -169,6 +169,8 @@ AIMS = (
         figure(MEMORY, "bindings", "times_the_time"), 1.5, 1.1, less_is_better=True),
     Aim("10,000 queues, 1,000 consumers, of one queue's rate",
         figure(MEMORY, "many_queues", "of_one_queue"), 0.6, 0.9),
+    Aim("the same, settled by hundreds, all consumers at once",
+        figure(MEMORY, "many_queues", "in_batches_of_one_queue"), 0.6, 0.9),
     Aim("1,000,000 delayed messages pending, lateness p99, ms",
         figure(ROCKSDB, "delayed", "late_p99_ms"), 20, 5, less_is_better=True),
     Aim("the rate beside them, of that without",
