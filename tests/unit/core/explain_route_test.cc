@@ -9,28 +9,15 @@
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "server/core/broker.h"
+#include "tests/unit/core/small_broker.h"
 
 namespace warren::core {
 namespace {
 
 using storage::ExchangeType;
 
-class ExplainRoute : public ::testing::Test {
+class ExplainRoute : public SmallBroker {
  protected:
-  ExplainRoute() {
-    broker_.FinishRecovery(now_ms_);
-    Step(OpenPublisher{{1}, "/", "", false});
-  }
-
-  void Step(Command command) {
-    effects_.clear();
-    broker_.Step(now_ms_, std::move(command), effects_);
-    while (broker_.HasPendingRecords()) {
-      broker_.Step(now_ms_, Durable{broker_.TakeBatch().lsn}, effects_);
-    }
-  }
-
   void Declare(const std::string& name, storage::ExchangeOptions options) {
     Step(DeclareExchange{{100}, "/", name, options});
   }
@@ -41,15 +28,11 @@ class ExplainRoute : public ::testing::Test {
 
   void PublishTo(const std::string& exchange, const std::string& key,
                  const storage::Headers& headers = {}) {
-    Publication publication{.message = storage::MakeRef<storage::Message>()};
-    publication.message->exchange = storage::SharedString(exchange);
-    publication.message->routing_key = storage::SharedString(key);
+    Publication publication = NewPublication(exchange, key);
     auto properties = std::make_unique<storage::Properties>();
     properties->headers = headers;
     publication.message->properties = std::move(properties);
-    Publish publish{.publisher = {1}, .first_sequence = ++sequence_};
-    publish.publications.push_back(std::move(publication));
-    Step(std::move(publish));
+    PublishOne(std::move(publication));
   }
 
   // Names of the queues that have messages, which are purged.
@@ -65,16 +48,11 @@ class ExplainRoute : public ::testing::Test {
   }
 
   RouteExplanation Explain(const std::string& exchange, const std::string& key,
-                                 const storage::Headers& headers = {}) {
+                           const storage::Headers& headers = {}) {
     auto explained = broker_.ExplainRoute("/", exchange, key, headers);
     EXPECT_TRUE(explained.ok()) << explained.status();
     return explained.ok() ? *std::move(explained) : RouteExplanation();
   }
-
-  int64_t now_ms_ = 1'000'000;
-  Broker broker_{{.seed = 1}};
-  Effects effects_;
-  uint64_t sequence_ = 0;
 };
 
 std::set<std::string> QueuesOf(const RouteExplanation& explanation) {

@@ -5,29 +5,15 @@
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "server/core/broker.h"
+#include "tests/unit/core/small_broker.h"
 
 namespace warren::core {
 namespace {
 
 using storage::DeathReason;
 
-class Figures : public ::testing::Test {
+class Figures : public SmallBroker {
  protected:
-  Figures() {
-    broker_.FinishRecovery(now_ms_);
-    Step(OpenPublisher{{1}, "/", "", false});
-  }
-
-  // One step, and all that it leaves to be made durable.
-  void Step(Command command) {
-    effects_.clear();
-    broker_.Step(now_ms_, std::move(command), effects_);
-    while (broker_.HasPendingRecords()) {
-      broker_.Step(now_ms_, Durable{broker_.TakeBatch().lsn}, effects_);
-    }
-  }
-
   void Declare(const std::string& name, storage::QueueOptions options = {}) {
     options.durable = false;
     Step(DeclareQueue{{100}, "/", name, options});
@@ -35,14 +21,11 @@ class Figures : public ::testing::Test {
 
   void PublishTo(const std::string& queue, size_t bytes = 10, int64_t delay_ms = 0,
                  bool mandatory = false) {
-    Publish publish{.publisher = {1}, .first_sequence = ++sequence_};
-    Publication publication{.message = storage::MakeRef<storage::Message>()};
-    publication.message->routing_key = storage::SharedString(queue);
+    Publication publication = NewPublication("", queue);
     publication.message->body = storage::SharedString(std::string(bytes, 'x'));
     publication.delay_ms = delay_ms;
     publication.mandatory = mandatory;
-    publish.publications.push_back(std::move(publication));
-    Step(std::move(publish));
+    PublishOne(std::move(publication));
   }
 
   // The lease's tag.
@@ -76,11 +59,6 @@ class Figures : public ::testing::Test {
     return {};
   }
   const Usage& usage() const { return broker_.usage(); }
-
-  int64_t now_ms_ = 1'000'000;
-  Broker broker_{{.seed = 1}};
-  Effects effects_;
-  uint64_t sequence_ = 0;
 };
 
 TEST_F(Figures, BytesFollowMessagesFromStateToState) {

@@ -8,42 +8,25 @@
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "server/core/broker.h"
+#include "tests/unit/core/small_broker.h"
 
 namespace warren::core {
 namespace {
 
-class Walks : public ::testing::Test {
+class Walks : public SmallBroker {
  protected:
-  Walks() {
-    broker_.FinishRecovery(now_ms_);
-    Step(OpenPublisher{{1}, "/", "", false});
-  }
-
-  void Step(Command command) {
-    effects_.clear();
-    broker_.Step(now_ms_, std::move(command), effects_);
-    while (broker_.HasPendingRecords()) {
-      broker_.Step(now_ms_, Durable{broker_.TakeBatch().lsn}, effects_);
-    }
-    broker_.CheckInvariants();
-  }
-
   void Declare(const std::string& name, const storage::QueueOptions& options = {}) {
     Step(DeclareQueue{{100}, "/", name, options});
   }
 
   void PublishTo(const std::string& queue, uint8_t priority = 0, int64_t delay_ms = 0,
                  std::optional<int64_t> ttl_ms = std::nullopt) {
-    Publication publication{.message = storage::MakeRef<storage::Message>()};
-    publication.message->routing_key = storage::SharedString(queue);
+    Publication publication = NewPublication("", queue);
     publication.message->body = storage::SharedString(std::to_string(sequence_));
     publication.message->priority = priority;
     publication.message->expiration_ms = ttl_ms;
     publication.delay_ms = delay_ms;
-    Publish publish{.publisher = {1}, .first_sequence = ++sequence_};
-    publish.publications.push_back(std::move(publication));
-    Step(std::move(publish));
+    PublishOne(std::move(publication));
   }
 
   storage::QueueId IdOf(const std::string& queue) { return *broker_.FindQueue("/", queue); }
@@ -72,11 +55,6 @@ class Walks : public ::testing::Test {
   }
 
   static bool All(const std::string&, const std::string&) { return true; }
-
-  int64_t now_ms_ = 1'000'000;
-  Broker broker_{{.seed = 1}};
-  Effects effects_;
-  uint64_t sequence_ = 0;
 };
 
 TEST_F(Walks, WhatStaysIsFoundOnceWhileOthersComeAndGo) {
