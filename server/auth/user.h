@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "server/auth/pattern.h"
+#include "server/base/pattern.h"
 #include "storage/user.h"
 
 namespace warren::auth {

@@ -57,7 +57,7 @@ HOMES = [
     (["pqxx/**", "libpq*", "postgres*"], ["storage/postgres/**"]),
     (["prometheus/**", "httplib.h"], ["server/metrics/**"]),
     (["asio.hpp", "asio/**"], ["server/standby/**"]),
-    (["re2/**"], ["server/metrics/**", "server/auth/**", "tools/warrenctl/**"]),
+    (["re2/**"], ["server/metrics/**", "server/base/**", "tools/warrenctl/**"]),
     (["yaml-cpp/**"], ["server/config/**", "server/auth/**", "tools/warrenctl/**"]),
     (["sodium.h", "cjose/**", "openssl/**"], ["server/auth/**"]),
     (["CLI/**"], ["server/config/**", "server/main.cc", "tools/**"]),

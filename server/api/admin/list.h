@@ -17,7 +17,7 @@
 #include "server/api/convert/limits.h"
 #include "server/api/convert/page.h"
 #include "server/api/look.h"
-#include "server/auth/pattern.h"
+#include "server/base/pattern.h"
 
 namespace warren::api {
 
@@ -45,7 +45,7 @@ class NameChoice {
   absl::Status Choose(const std::string& pattern) {
     all_ = pattern.empty();
     if (all_) return absl::OkStatus();
-    auto made = auth::Pattern::Make(pattern);
+    auto made = Pattern::Make(pattern);
     if (!made.ok()) {
       return InvalidField("name_pattern", "PATTERN_INVALID",
                           std::string("name_pattern: ") + std::string(made.status().message()));
@@ -57,7 +57,7 @@ class NameChoice {
 
  private:
   bool all_ = true;
-  auth::Pattern pattern_;
+  Pattern pattern_;
 };
 
 template <typename List>

@@ -302,7 +302,7 @@ struct SetPermissions : UsersCommand {
          {std::pair("permissions.configure", permissions.configure()),
           std::pair("permissions.write", permissions.write()),
           std::pair("permissions.read", permissions.read())}) {
-      const auto made = auth::Pattern::Make(pattern);
+      const auto made = Pattern::Make(pattern);
       if (made.ok()) continue;
       return InvalidField(field, "PATTERN_INVALID",
                           absl::StrCat(field, ": ", made.status().message()));

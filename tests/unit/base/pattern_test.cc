@@ -1,11 +1,11 @@
-#include "server/auth/pattern.h"
+#include "server/base/pattern.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
 
-namespace warren::auth {
+namespace warren {
 namespace {
 
 struct Case {
@@ -41,4 +41,4 @@ TEST(Pattern, ABombTakesNoTime) {
 }
 
 }  // namespace
-}  // namespace warren::auth
+}  // namespace warren

@@ -1,4 +1,4 @@
-#include "server/auth/pattern.h"
+#include "server/base/pattern.h"
 
 #include <re2/re2.h>
 
@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace warren::auth {
+namespace warren {
 namespace {
 
 constexpr size_t kMaxTextBytes = 1024;
@@ -44,4 +44,4 @@ bool Pattern::Matches(std::string_view name) const {
          re2::RE2::PartialMatch(re2::StringPiece(name.data(), name.size()), *expression_);
 }
 
-}  // namespace warren::auth
+}  // namespace warren

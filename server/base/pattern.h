@@ -1,4 +1,4 @@
-// A regular expression over names of exchanges and queues, as permissions have them.
+// A regular expression over names of exchanges and queues, as permissions and policies have them.
 //
 //   pattern      matches               doesn't match
 //   .*           everything
@@ -20,7 +20,7 @@ namespace re2 {
 class RE2;
 }
 
-namespace warren::auth {
+namespace warren {
 
 class Pattern {
  public:
@@ -40,4 +40,4 @@ class Pattern {
   std::shared_ptr<const re2::RE2> expression_;  // null: matches the empty name alone
 };
 
-}  // namespace warren::auth
+}  // namespace warren
