@@ -45,7 +45,7 @@ class Journal {
 
   // Yields the live state, in this order: IdsReserved; VirtualHostDeclared; ExchangeDeclared;
   // QueueDeclared; BindingAdded; QueueServing; ProducerAdvanced; MessageIdSeen; UserPut;
-  // MessagePublished (ids ascending within each kind that has one).
+  // PolicyPut; MessagePublished (ids ascending within each kind that has one).
   // REQUIRES: called before the first Append, at most once.
   // DATA_LOSS if the store is damaged; the message names the store, the place and the remedy.
   virtual absl::Status Recover(const RecordSink& sink) = 0;

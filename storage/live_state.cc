@@ -101,6 +101,14 @@ void LiveState::On(const UserPut& record) { users_[record.user.name] = record; }
 
 void LiveState::On(const UserDeleted& record) { users_.erase(record.name); }
 
+void LiveState::On(const PolicyPut& record) {
+  policies_[{record.policy.virtual_host, record.policy.name}] = record;
+}
+
+void LiveState::On(const PolicyDeleted& record) {
+  policies_.erase({record.virtual_host, record.name});
+}
+
 absl::Status LiveState::Emit(const RecordSink& sink) const {
   if (ids_) {
     if (absl::Status status = sink(*ids_); !status.ok()) return status;
@@ -115,6 +123,7 @@ absl::Status LiveState::Emit(const RecordSink& sink) const {
     status = EmitAll(window->second, sink);
   }
   if (status.ok()) status = EmitAll(users_, sink);
+  if (status.ok()) status = EmitAll(policies_, sink);
   if (status.ok()) status = EmitAll(messages_, sink);
   return status;
 }

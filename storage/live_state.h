@@ -60,6 +60,8 @@ class LiveState {
   void On(const MessageIdForgotten& record);
   void On(const UserPut& record);
   void On(const UserDeleted& record);
+  void On(const PolicyPut& record);
+  void On(const PolicyDeleted& record);
 
   std::optional<IdsReserved> ids_;
   std::map<std::string, VirtualHostDeclared> virtual_hosts_;
@@ -70,6 +72,7 @@ class LiveState {
   std::map<std::pair<std::string, std::string>, ProducerAdvanced> producers_;
   std::map<WindowOwner, std::map<std::string, MessageIdSeen>> seen_;
   std::map<std::string, UserPut> users_;
+  std::map<std::pair<std::string, std::string>, PolicyPut> policies_;
   std::map<MessageId, MessagePublished> messages_;
 };
 

@@ -13,6 +13,7 @@
 #include "storage/ids.h"
 #include "storage/message.h"
 #include "storage/options.h"
+#include "storage/policy.h"
 #include "storage/user.h"
 
 namespace warren::storage {
@@ -158,11 +159,22 @@ struct UserDeleted {
   std::string name;
 };
 
+// Live. Instead of the one of that name there.
+struct PolicyPut {
+  Policy policy;
+};
+
+struct PolicyDeleted {
+  std::string virtual_host;
+  std::string name;
+};
+
 using Record =
     std::variant<IdsReserved, VirtualHostDeclared, ExchangeDeclared, ExchangeDeleted, QueueDeclared,
                  QueueDeleted, BindingAdded, BindingRemoved, QueueServing, MessagePublished,
                  EntryRemoved, EntryUpdated, ProducerAdvanced, ProducerForgotten, MessageIdSeen,
-                 MessageIdForgotten, VirtualHostDeleted, UserPut, UserDeleted>;
+                 MessageIdForgotten, VirtualHostDeleted, UserPut, UserDeleted, PolicyPut,
+                 PolicyDeleted>;
 
 // What becomes durable together. The records of one step of the core are never split over two.
 struct Batch {

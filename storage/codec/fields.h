@@ -74,6 +74,16 @@ void Fields(auto& io, Is<User> auto& u) {
   io.List(u.permissions, kFields);
 }
 
+void Fields(auto& io, Is<Policy> auto& p) {
+  io.Text(p.virtual_host);
+  io.Text(p.name);
+  io.Text(p.pattern);
+  io.Enum(p.target, PolicyTarget::kAll, PolicyTarget::kExchanges);
+  io.Int(p.priority);
+  Fields(io, p.queue);
+  io.Text(p.alternate_exchange);
+}
+
 void Fields(auto& io, Is<Properties> auto& p) {
   io.Text(p.message_id);
   io.Text(p.correlation_id);
@@ -195,5 +205,12 @@ void Fields(auto& io, Is<MessageIdForgotten> auto& r) {
 void Fields(auto& io, Is<UserPut> auto& r) { Fields(io, r.user); }
 
 void Fields(auto& io, Is<UserDeleted> auto& r) { io.Text(r.name); }
+
+void Fields(auto& io, Is<PolicyPut> auto& r) { Fields(io, r.policy); }
+
+void Fields(auto& io, Is<PolicyDeleted> auto& r) {
+  io.Text(r.virtual_host);
+  io.Text(r.name);
+}
 
 }  // namespace warren::storage

@@ -32,6 +32,8 @@ static_assert(std::is_same_v<std::variant_alternative_t<15, Record>, MessageIdFo
 static_assert(std::is_same_v<std::variant_alternative_t<16, Record>, VirtualHostDeleted>);
 static_assert(std::is_same_v<std::variant_alternative_t<17, Record>, UserPut>);
 static_assert(std::is_same_v<std::variant_alternative_t<18, Record>, UserDeleted>);
+static_assert(std::is_same_v<std::variant_alternative_t<19, Record>, PolicyPut>);
+static_assert(std::is_same_v<std::variant_alternative_t<20, Record>, PolicyDeleted>);
 
 void Write(Writer& io, const MessagePublished& record) {
   io.Id(record.id);

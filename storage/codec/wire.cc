@@ -60,6 +60,13 @@ void Reader::Int(int64_t& value) {
   value = static_cast<int64_t>((zigzag >> 1) ^ (~(zigzag & 1) + 1));
 }
 
+void Reader::Int(int32_t& value) {
+  int64_t wide = 0;
+  Int(wide);
+  if (wide != static_cast<int32_t>(wide)) return Fail("number out of range");
+  value = static_cast<int32_t>(wide);
+}
+
 void Reader::Double(double& value) {
   uint64_t bits = 0;
   for (int i = 0; i < kDoubleBytes; ++i) bits |= static_cast<uint64_t>(Byte()) << (8 * i);

@@ -22,7 +22,7 @@ namespace warren::storage {
 // Version of the encoding that is written. Readers take this one and all before it.
 //   2  ProducerAdvanced::refused
 //   3  VirtualHostDeclared::deleting
-inline constexpr uint8_t kCodecVersion = 3;
+inline constexpr uint8_t kCodecVersion = 4;
 
 // Appends to a string that the caller owns.
 class Writer {
@@ -82,6 +82,7 @@ class Reader {
     value = static_cast<T>(wide);
   }
   void Int(int64_t& value);
+  void Int(int32_t& value);
   void Double(double& value);
   void Flag(bool& value);
   void Text(std::string& text) { text = std::string(TextView()); }

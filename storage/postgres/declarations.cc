@@ -160,6 +160,12 @@ struct Declarations::Visitor {
   }
   bool operator()(const UserPut& r) { return Put(to.users_, r.user.name); }
   bool operator()(const UserDeleted& r) { return Delete(to.users_, r.name); }
+  bool operator()(const PolicyPut& r) {
+    return Put(to.policies_, {r.policy.virtual_host, r.policy.name});
+  }
+  bool operator()(const PolicyDeleted& r) {
+    return Delete(to.policies_, {r.virtual_host, r.name});
+  }
 
  private:
   template <typename Key>
@@ -205,6 +211,7 @@ absl::StatusOr<std::string> Declarations::Sql() const {
   WriteProducers(sql);
   WriteWindows(sql);
   if (status = WriteUsers(sql); !status.ok()) return status;
+  if (status = WritePolicies(sql); !status.ok()) return status;
   return sql;
 }
 
@@ -253,6 +260,39 @@ absl::Status Declarations::WriteUsers(std::string& sql) const {
     absl::StrAppend(&sql, "INSERT INTO warren.users (name_bytes,name,tags,record) VALUES ", values,
                     " ON CONFLICT (name_bytes) DO UPDATE SET tags=excluded.tags,"
                     "record=excluded.record;");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Declarations::WritePolicies(std::string& sql) const {
+  Column gone_hosts, gone_names;
+  std::string values;
+  for (const auto& [key, record] : policies_) {
+    const auto& [host, name] = key;
+    if (record == nullptr) {
+      gone_hosts.Bytes(host);
+      gone_names.Bytes(name);
+      continue;
+    }
+    const absl::StatusOr<std::string> frame = Frame(*record);
+    if (!frame.ok()) return frame.status();
+    const Policy& policy = std::get<PolicyPut>(*record).policy;
+    absl::StrAppend(&values, values.empty() ? "" : ",", "(", Bytea(host), ",", Bytea(name), ",",
+                    Literal(host), ",", Literal(name), ",", Literal(policy.pattern), ",",
+                    policy.priority, ",", *frame, ")");
+  }
+  if (!gone_hosts.empty()) {
+    absl::StrAppend(&sql, "DELETE FROM warren.policies p USING unnest(", gone_hosts.Byteas(), ",",
+                    gone_names.Byteas(),
+                    ") AS g(v,n) WHERE p.virtual_host_bytes=g.v AND p.name_bytes=g.n;");
+  }
+  if (!values.empty()) {
+    absl::StrAppend(&sql,
+                    "INSERT INTO warren.policies (virtual_host_bytes,name_bytes,virtual_host,name,"
+                    "pattern,priority,record) VALUES ",
+                    values,
+                    " ON CONFLICT (virtual_host_bytes,name_bytes) DO UPDATE SET"
+                    " pattern=excluded.pattern,priority=excluded.priority,record=excluded.record;");
   }
   return absl::OkStatus();
 }

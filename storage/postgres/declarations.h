@@ -1,5 +1,5 @@
 // The rare records as SQL: virtual hosts, exchanges, queues, bindings, producers, deduplication
-// windows, users. All of a batch are folded first, so that each row is written once, and each kind of
+// windows, users, policies. All of a batch are folded first, so that each row is written once, and each kind of
 // change is one statement, however many records there are.
 //
 // Place in the life of a message: step 6, part of a batch. The meaning of the records is that of
@@ -39,6 +39,7 @@ class Declarations {
   void DropWindow(ExchangeId exchange, QueueId queue);
   void WriteVirtualHosts(std::string& sql) const;
   absl::Status WriteUsers(std::string& sql) const;
+  absl::Status WritePolicies(std::string& sql) const;
   void WriteServing(std::string& sql) const;
   void WriteProducers(std::string& sql) const;
   void WriteWindows(std::string& sql) const;
@@ -53,6 +54,7 @@ class Declarations {
   std::set<Window> dropped_windows_;
   Rows<std::pair<Window, std::string>> seen_;
   Rows<std::string> users_;
+  Rows<std::pair<std::string, std::string>> policies_;
 };
 
 }  // namespace warren::storage

@@ -46,6 +46,7 @@ class Recovery {
     if (status.ok()) status = Producers();
     if (status.ok()) status = Seen();
     if (status.ok()) status = Users();
+    if (status.ok()) status = Policies();
     if (status.ok()) status = FindSegments();
     return status.ok() ? Messages() : status;
   }
@@ -201,6 +202,18 @@ class Recovery {
       return GiveStored<UserPut>(in, "warren.users", name,
                                  [&name](const UserPut& r) { return r.user.name == name; });
     });
+  }
+
+  absl::Status Policies() {
+    return Table("warren.policies", "virtual_host_bytes, name_bytes, record", 3, " ORDER BY 1, 2",
+                 [this](CopyReader& in) {
+                   const std::string host(in.Required(in.Bytes()));
+                   const std::string name(in.Required(in.Bytes()));
+                   return GiveStored<PolicyPut>(
+                       in, "warren.policies", name, [&host, &name](const PolicyPut& r) {
+                         return r.policy.virtual_host == host && r.policy.name == name;
+                       });
+                 });
   }
 
   // Asks each segment by itself: their partitioned parents would take a lock on every one of them at

@@ -74,6 +74,9 @@ struct BatchBuilder::Visitor {
     return to.Delete(VirtualHostKey(r.name));
   }
   absl::Status operator()(const UserDeleted& r) { return to.Delete(UserKey(r.name)); }
+  absl::Status operator()(const PolicyDeleted& r) {
+    return to.Delete(PolicyKey(r.virtual_host, r.name));
+  }
   // All others are live kinds, kept under keys of their own.
   absl::Status operator()(const auto& /*live*/) { return to.PutDeclaration(record); }
 };

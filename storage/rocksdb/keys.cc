@@ -31,6 +31,13 @@ std::optional<uint64_t> FromBigEndian(std::string_view bytes) {
   return value;
 }
 
+// The length keeps ("a", "bc") and ("ab", "c") apart.
+std::string KeyInHost(Table table, std::string_view virtual_host, std::string_view name) {
+  std::string key = Key(table, BigEndian(virtual_host.size()));
+  key.append(virtual_host).append(name);
+  return key;
+}
+
 struct KeyVisitor {
   std::string operator()(const IdsReserved&) { return IdsKey(); }
   std::string operator()(const VirtualHostDeclared& r) { return VirtualHostKey(r.name); }
@@ -45,6 +52,9 @@ struct KeyVisitor {
     return SeenKey(r.exchange, r.queue, r.message_id);
   }
   std::string operator()(const UserPut& r) { return UserKey(r.user.name); }
+  std::string operator()(const PolicyPut& r) {
+    return PolicyKey(r.policy.virtual_host, r.policy.name);
+  }
   std::string operator()(const MessagePublished& r) { return MessageKey(r.id); }
   std::string operator()(const auto& /*not live*/) { return {}; }
 };
@@ -60,10 +70,7 @@ std::string BindingKey(BindingId id) { return Key(Table::kBindings, BigEndian(id
 std::string ServingKey(QueueId queue) { return Key(Table::kServing, BigEndian(queue.value)); }
 
 std::string ProducerKey(std::string_view virtual_host, std::string_view producer_id) {
-  // The length keeps ("a", "bc") and ("ab", "c") apart.
-  std::string key = Key(Table::kProducers, BigEndian(virtual_host.size()));
-  key.append(virtual_host).append(producer_id);
-  return key;
+  return KeyInHost(Table::kProducers, virtual_host, producer_id);
 }
 
 std::string SeenPrefix(ExchangeId exchange, QueueId queue) {
@@ -78,6 +85,10 @@ std::string SeenKey(ExchangeId exchange, QueueId queue, std::string_view message
 }
 
 std::string UserKey(std::string_view name) { return Key(Table::kUsers, name); }
+
+std::string PolicyKey(std::string_view virtual_host, std::string_view name) {
+  return KeyInHost(Table::kPolicies, virtual_host, name);
+}
 
 std::string PrefixEnd(std::string prefix) {
   while (!prefix.empty() && prefix.back() == '\xff') prefix.pop_back();

@@ -27,6 +27,7 @@ enum class Table : char {
   kProducers = '7',
   kSeen = '8',
   kUsers = '9',
+  kPolicies = ':',
 };
 
 std::string FormatKey();
@@ -46,6 +47,7 @@ std::string SeenKey(ExchangeId exchange, QueueId queue, std::string_view message
 std::string PrefixEnd(std::string prefix);
 
 std::string UserKey(std::string_view name);
+std::string PolicyKey(std::string_view virtual_host, std::string_view name);
 
 // In the column family of messages.
 std::string MessageKey(MessageId id);

@@ -129,6 +129,7 @@ TEST_P(JournalContract, RecoversInThePromisedOrder) {
     records.push_back(QueueDeclared{{id}, "/", std::to_string(id), {}});
     records.push_back(ExchangeDeclared{{id}, "/", std::to_string(id), {}});
     records.push_back(VirtualHostDeclared{std::to_string(id)});
+    records.push_back(PolicyPut{{.virtual_host = "/", .name = std::to_string(id)}});
     records.push_back(UserPut{{.name = std::to_string(id)}});
   }
   records.push_back(IdsReserved{1000});
@@ -141,7 +142,8 @@ TEST_P(JournalContract, RecoversInThePromisedOrder) {
 TEST_P(JournalContract, LatestDeclarationOfAnIdIsRecovered) {
   Append({IdsReserved{10}, QueueServing{kQueue, true, {}},
           ProducerAdvanced{"/", "p", 1, 1, {{1, 1}}}, MessageIdSeen{{}, kQueue, "m", 1},
-          VirtualHostDeclared{"/"}, UserPut{{.name = "u", .tags = {"administrator"}}}});
+          VirtualHostDeclared{"/"}, UserPut{{.name = "u", .tags = {"administrator"}}},
+          PolicyPut{{.virtual_host = "/", .name = "p", .pattern = "^a"}}});
   const std::vector<Record> latest = {IdsReserved{20}, QueueServing{kQueue, false, {7}},
                                       ProducerAdvanced{"/", "p", 2, 2, {{2, 2}}},
                                       MessageIdSeen{{}, kQueue, "m", 2},
@@ -150,7 +152,16 @@ TEST_P(JournalContract, LatestDeclarationOfAnIdIsRecovered) {
                                                .password_hash = "hash",
                                                .certificates = {"cn:u"},
                                                .tags = {"monitoring", "a'b\"c\\"},
-                                               .permissions = {{"/", "a", "b", "c"}}}}};
+                                               .permissions = {{"/", "a", "b", "c"}}}},
+                                      PolicyPut{{.virtual_host = "/",
+                                                 .name = "p",
+                                                 .pattern = "^'b\"\\.",
+                                                 .target = PolicyTarget::kQueues,
+                                                 .priority = -3,
+                                                 .queue = {.message_ttl_ms = 5,
+                                                           .max_length = 7,
+                                                           .dead_letter_exchange = "dlx"},
+                                                 .alternate_exchange = "ae"}}};
   Append(latest);
   EXPECT_TRUE(SameState(AfterRestart(), latest));
 }
@@ -179,10 +190,11 @@ TEST_P(JournalContract, WhatWasRemovedIsNotRecovered) {
   Append({ExchangeDeclared{kExchange, "/", "e", {}}, QueueDeclared{kQueue, "/", "q", {}},
           BindingAdded{.id = {4}, .source = kExchange, .queue = kQueue},
           ProducerAdvanced{"/", "p", 1, 1, {}}, MessageIdSeen{kExchange, {}, "m", 1},
-          VirtualHostDeclared{"/", true}, UserPut{{.name = "u"}}});
+          VirtualHostDeclared{"/", true}, UserPut{{.name = "u"}},
+          PolicyPut{{.virtual_host = "/", .name = "p"}}});
   Append({BindingRemoved{{4}}, ExchangeDeleted{kExchange}, QueueDeleted{kQueue},
           ProducerForgotten{"/", "p"}, MessageIdForgotten{kExchange, {}, "m"},
-          VirtualHostDeleted{"/"}, UserDeleted{"u"}});
+          VirtualHostDeleted{"/"}, UserDeleted{"u"}, PolicyDeleted{"/", "p"}});
   EXPECT_TRUE(AfterRestart().empty());
 }
 
@@ -297,6 +309,10 @@ TEST_P(JournalContract, NamesMayHoldAnyBytes) {
     ++id;
     records.push_back(VirtualHostDeclared{name});
     records.push_back(UserPut{{.name = name, .tags = {name}}});
+    for (const std::string& other : {""s, "\0"s, "b"s, name}) {
+      if (other == name && name != longest) continue;
+      records.push_back(PolicyPut{{.virtual_host = name, .name = other, .pattern = name}});
+    }
     records.push_back(ExchangeDeclared{{id}, name, name, {}});
     records.push_back(QueueDeclared{{id}, name, name, {}});
     records.push_back(

@@ -150,6 +150,16 @@ User RandomUser(Random& random, std::string name) {
   return user;
 }
 
+Policy RandomPolicy(Random& random, std::string name) {
+  return {.virtual_host = Text(random),
+          .name = std::move(name),
+          .pattern = Text(random),
+          .target = OneOf(random, PolicyTarget::kExchanges),
+          .priority = static_cast<int32_t>(random()),
+          .queue = RandomQueueOptions(random),
+          .alternate_exchange = Text(random)};
+}
+
 }  // namespace
 
 uint64_t TestSeed() {
@@ -224,7 +234,9 @@ Record RandomRecord(Random& random, size_t kind) {
     case 15: return MessageIdForgotten{{id()}, {id()}, Text(random)};
     case 16: return VirtualHostDeleted{Text(random)};
     case 17: return UserPut{RandomUser(random, Text(random))};
-    default: return UserDeleted{Text(random)};
+    case 18: return UserDeleted{Text(random)};
+    case 19: return PolicyPut{RandomPolicy(random, Text(random))};
+    default: return PolicyDeleted{Text(random), Text(random)};
   }
 }
 
@@ -342,10 +354,17 @@ void History::Requeue() {
 void History::TouchWindowsAndProducers() {
   const QueueId queue = queues_[Below(queues_.size())];
   const std::string name(1, static_cast<char>('a' + Below(8)));
-  switch (Below(9)) {
+  const auto policy = [this, &name] {
+    Policy made = RandomPolicy(random_, name);
+    made.virtual_host = "host-" + std::to_string(Below(3));
+    return made;
+  };
+  switch (Below(11)) {
     case 6: return out_.push_back(VirtualHostDeleted{"host-" + std::to_string(Below(5))});
     case 7: return out_.push_back(UserPut{RandomUser(random_, name)});
     case 8: return out_.push_back(UserDeleted{name});
+    case 9: return out_.push_back(PolicyPut{policy()});
+    case 10: return out_.push_back(PolicyDeleted{policy().virtual_host, name});
     case 0: return out_.push_back(QueueServing{queue, Below(2) == 0, {last_id_}});
     case 1: return out_.push_back(ProducerAdvanced{"/", name, Number(random_), Signed(random_),
                                                      RandomRuns(random_)});
@@ -392,7 +411,8 @@ struct Place {
   P operator()(const ProducerAdvanced&) { return {6, 0}; }
   P operator()(const MessageIdSeen&) { return {7, 0}; }
   P operator()(const UserPut&) { return {8, 0}; }
-  P operator()(const MessagePublished& r) { return {9, r.id.value}; }
+  P operator()(const PolicyPut&) { return {9, 0}; }
+  P operator()(const MessagePublished& r) { return {10, r.id.value}; }
   P operator()(const auto& /*not live*/) { return {-1, 0}; }
 };
 

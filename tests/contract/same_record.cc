@@ -50,6 +50,8 @@ auto Tuple(const MessageIdSeen& r) { return Members<4>(r); }
 auto Tuple(const MessageIdForgotten& r) { return Members<3>(r); }
 auto Tuple(const UserPut& r) { return Members<1>(r); }
 auto Tuple(const UserDeleted& r) { return Members<1>(r); }
+auto Tuple(const PolicyPut& r) { return Members<1>(r); }
+auto Tuple(const PolicyDeleted& r) { return Members<2>(r); }
 
 bool Same(const MessagePublished& a, const MessagePublished& b) {
   const auto& [a_id, a_message, a_entries] = a;

@@ -42,6 +42,12 @@ struct RecordLines {
   void operator()(const storage::UserDeleted& r) {
     lines.push_back(absl::StrCat("  user gone ", r.name));
   }
+  void operator()(const storage::PolicyPut& r) {
+    lines.push_back(absl::StrCat("  policy ", r.policy.name, " ", Quoted(r.policy.pattern)));
+  }
+  void operator()(const storage::PolicyDeleted& r) {
+    lines.push_back(absl::StrCat("  policy gone ", r.name));
+  }
   void operator()(const storage::ExchangeDeclared& r) {
     names.exchanges[r.id] = r.name;
     lines.push_back(absl::StrCat("  exchange ", r.name));

@@ -25,7 +25,7 @@ constexpr size_t kRecordsMax = 60;
 
 // Kinds of live records, by their index in Record, as Journal::Recover orders them; IdsReserved
 // comes once, before them.
-constexpr size_t kLive[] = {1, 2, 4, 6, 8, 12, 14, 9};
+constexpr size_t kLive[] = {1, 2, 4, 6, 8, 12, 14, 19, 9};
 constexpr size_t kIdsReserved = 0;
 
 std::vector<storage::Record> MakeRecords(fuzz::Input& in) {

@@ -109,7 +109,15 @@ storage::Record RecordMaker::Record(size_t kind) {
     case 15: return MessageIdForgotten{{Id()}, {Id()}, Name()};
     case 16: return VirtualHostDeleted{HostName()};
     case 17: return UserPut{{.name = Name(), .permissions = {{HostName(), Key(), Key(), Key()}}}};
-    default: return UserDeleted{Name()};
+    case 18: return UserDeleted{Name()};
+    case 19:
+      return PolicyPut{{.virtual_host = HostName(),
+                        .name = Name(),
+                        .pattern = Key(),
+                        .priority = static_cast<int32_t>(Limit()),
+                        .queue = {.expires_ms = Ms(), .max_length = Limit()},
+                        .alternate_exchange = Name()}};
+    default: return PolicyDeleted{HostName(), Name()};
   }
 }
 
