@@ -17,6 +17,7 @@ constexpr std::string_view TagName(Tag tag) {
   switch (tag) {
     case Tag::kAdministrator: return "administrator";
     case Tag::kMonitoring: return "monitoring";
+    case Tag::kPolicymaker: return "policymaker";
     case Tag::kManagement: return "management";
   }
   return "";

@@ -22,6 +22,7 @@ namespace warren::auth {
 enum class Tag : uint8_t {
   kAdministrator,  // may do everything there
   kMonitoring,     // sees all virtual hosts, connections and consumers, but no message's content
+  kPolicymaker,    // sets policies in the virtual hosts that the user may enter
   kManagement,     // what every user may anyway: to see the virtual hosts that they may enter
 };
 

@@ -91,6 +91,12 @@ struct Table {
   absl::Status operator()(const core::ClearPermissions&) const {
     return access.MustHave(Tag::kAdministrator);
   }
+  absl::Status operator()(const core::PutPolicy& c) const {
+    return MakesPolicies(c.policy.virtual_host);
+  }
+  absl::Status operator()(const core::DeletePolicy& c) const {
+    return MakesPolicies(c.virtual_host);
+  }
   absl::Status operator()(const core::DeclareExchange& c) const {
     Needs needs(access, c.virtual_host);
     if (!c.options) return needs.status();
@@ -167,6 +173,12 @@ struct Table {
   absl::Status operator()(const core::Durable&) const { return absl::OkStatus(); }
   absl::Status operator()(const core::BeginShutdown&) const { return absl::OkStatus(); }
   absl::Status operator()(const core::FinishShutdown&) const { return absl::OkStatus(); }
+
+  absl::Status MakesPolicies(const std::string& virtual_host) const {
+    if (access.Has(Tag::kAdministrator)) return absl::OkStatus();
+    const absl::Status status = access.MustHave(Tag::kPolicymaker);
+    return status.ok() ? access.MayEnter(virtual_host) : status;
+  }
 };
 
 }  // namespace

@@ -60,6 +60,10 @@ Part<BindingView, BindingPlace> Broker::WalkBindings(BindingPlace after, PartLim
                                                      const BindingFilter& filter) const {
   return impl_->WalkBindings(after, limits, filter);
 }
+Part<storage::Policy, PolicyPlace> Broker::WalkPolicies(PolicyPlace after, PartLimits limits,
+                                                        const NameFilter& filter) const {
+  return impl_->WalkPolicies(std::move(after), limits, filter);
+}
 Part<ConsumerView, ConsumerId> Broker::WalkConsumers(ConsumerId after, PartLimits limits,
                                                      const NameFilter& filter) const {
   return impl_->WalkConsumers(after, limits, filter);
@@ -270,6 +274,9 @@ void Broker::Impl::RunTimers() {
       case TimerKind::kDeletions:
         RunDeletionsTimer();
         break;
+      case TimerKind::kPolicies:
+        RunPoliciesTimer();
+        break;
     }
   }
 }
@@ -284,7 +291,7 @@ void Broker::Impl::RunQueueTimer(Queue& queue) {
           .exchange = {}, .queue = queue.id, .message_id = message_id});
     }
   }
-  const auto& expires = queue.options.expires_ms;
+  const auto& expires = queue.options().expires_ms;
   if (expires && queue.consumers.empty() && queue.last_used_ms + *expires <= now_ms_) {
     RemoveQueue(queue, "expired");
     return;
@@ -296,8 +303,8 @@ void Broker::Impl::RunQueueTimer(Queue& queue) {
 void Broker::Impl::SetQueueTimer(Queue& queue) {
   int64_t at_ms = TimerState::kOff;
   if (!queue.deadlines().empty() && !HasManyDying(queue)) at_ms = queue.deadlines().front_ms();
-  if (queue.options.expires_ms && queue.consumers.empty()) {
-    at_ms = std::min(at_ms, queue.last_used_ms + *queue.options.expires_ms);
+  if (queue.options().expires_ms && queue.consumers.empty()) {
+    at_ms = std::min(at_ms, queue.last_used_ms + *queue.options().expires_ms);
   }
   if (queue.seen && queue.seen->oldest() != nullptr) {
     at_ms = std::min(at_ms, queue.seen->oldest()->until_ms);
@@ -312,7 +319,7 @@ void Broker::Impl::RunExchangeTimer(Exchange& exchange) {
   for (; timed_budget_ > 0 && exchange.seen->oldest() != nullptr; --timed_budget_) {
     if (exchange.seen->oldest()->until_ms > now_ms_) break;
     const std::string message_id = exchange.seen->oldest()->message_id;
-    if (exchange.seen->ForgetOldest() && exchange.options.durable) {
+    if (exchange.seen->ForgetOldest() && exchange.declared.durable) {
       ledger_.Append(storage::MessageIdForgotten{
           .exchange = exchange.id, .queue = {}, .message_id = message_id});
     }

@@ -172,6 +172,8 @@ class Broker {
                                                   const NameFilter& filter) const;
   Part<BindingView, BindingPlace> WalkBindings(BindingPlace after, PartLimits limits,
                                                const BindingFilter& filter) const;
+  Part<storage::Policy, PolicyPlace> WalkPolicies(PolicyPlace after, PartLimits limits,
+                                                  const NameFilter& filter) const;
   Part<ConsumerView, ConsumerId> WalkConsumers(ConsumerId after, PartLimits limits,
                                                const NameFilter& filter) const;
 
@@ -191,13 +193,14 @@ class Broker {
                                                 std::string_view routing_key,
                                                 const storage::Headers& headers) const;
 
-  // What is declared under a name, until the next step; null if nothing is. O(1), or the logarithm of
+  // What is declared or set under a name, until the next step; null if nothing is. O(1), or the logarithm of
   // the virtual hosts.
   bool HasVirtualHost(const std::string& name) const;
   const storage::ExchangeOptions* ExchangeOptionsOf(const std::string& virtual_host,
                                                     const std::string& name) const;
   const storage::QueueOptions* QueueOptionsOf(const std::string& virtual_host,
                                               const std::string& name) const;
+  const storage::Policy* PolicyOf(const std::string& virtual_host, const std::string& name) const;
   // One with the same ends, key and arguments.
   bool HasBinding(const std::string& virtual_host, const BindingSpec& binding) const;
 

@@ -1,8 +1,8 @@
 // The broker's state and the handlers of its commands; inside of broker.h.
 //
 // One class, since a step may touch everything; one file an idea: topology.cc, publishing.cc,
-// delivery.cc, consuming.cc, settling.cc, transactions.cc, dead_lettering.cc, paging.cc, lookup.cc,
-// recovery.cc, invariants.cc, and broker.cc for the step itself and time.
+// delivery.cc, consuming.cc, settling.cc, transactions.cc, dead_lettering.cc, policing.cc, paging.cc,
+// lookup.cc, recovery.cc, invariants.cc, and broker.cc for the step itself and time.
 //
 // A step is: the handler; then, until nothing is left, dead letters find their queues and what the
 // ledger has released is carried out.
@@ -61,6 +61,8 @@ class Broker::Impl {
                                                         PartLimits limits,
                                                         const NameFilter& filter) const;
   Part<QueueDetails, storage::QueueId> WalkQueues(storage::QueueId after, PartLimits limits,
+                                                  const NameFilter& filter) const;
+  Part<storage::Policy, PolicyPlace> WalkPolicies(PolicyPlace after, PartLimits limits,
                                                   const NameFilter& filter) const;
   Part<BindingView, BindingPlace> WalkBindings(BindingPlace after, PartLimits limits,
                                                const BindingFilter& filter) const;
@@ -192,6 +194,24 @@ class Broker::Impl {
   bool RemoveExchangesOf(Deletion& deletion);
   bool ForgetProducersOf(const Deletion& deletion);
   void FinishDeletion(VirtualHost& host);
+
+  // ---- Policies (policing.cc) ----
+  struct PolicyChange {
+    VirtualHost* host = nullptr;
+    storage::QueueId queue;        // all up to this one go by the policies as they are now
+    storage::ExchangeId exchange;  // the same
+    std::vector<RequestId> asked;
+  };
+  void Handle(PutPolicy&);
+  void Handle(DeletePolicy&);
+  void BeginPolicyChange(VirtualHost& host, RequestId request);
+  void RunPoliciesTimer();
+  // As far as this step's budget goes; true: all of it.
+  bool FollowPolicies(PolicyChange& change);
+  bool FollowPolicies(Queue& queue);
+  bool Shrink(Queue& queue);
+  // The host is being deleted: nobody is answered by its changes any more, but by this.
+  void AbandonPolicyChange(const VirtualHost& host, const absl::Status& status);
 
   // ---- Users (users.cc) ----
   void Handle(PutUser&);
@@ -368,6 +388,7 @@ class Broker::Impl {
   absl::Status RestoreOne(storage::ProducerAdvanced&&);
   absl::Status RestoreOne(storage::MessageIdSeen&&);
   absl::Status RestoreOne(storage::UserPut&&);
+  absl::Status RestoreOne(storage::PolicyPut&&);
   absl::Status RestoreOne(storage::MessagePublished&&);
   template <typename NotLive>
   absl::Status RestoreOne(NotLive&&);
@@ -415,6 +436,8 @@ class Broker::Impl {
   TimerState producers_timer_;
   std::deque<Deletion> deletions_;  // the first one is underway
   TimerState deletions_timer_;
+  std::deque<PolicyChange> policy_changes_;  // the first one is underway; one a virtual host
+  TimerState policies_timer_;
 
   Timers timers_;
   Ledger ledger_;

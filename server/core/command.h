@@ -15,6 +15,7 @@
 #include "storage/ids.h"
 #include "storage/message.h"
 #include "storage/options.h"
+#include "storage/policy.h"
 #include "storage/user.h"
 
 namespace warren::core {
@@ -39,10 +40,23 @@ struct DeclareVirtualHost {
   std::string name;
 };
 
-// All in it goes: messages, queues, exchanges, producers, permissions. It isn't found any more at
+// All in it goes: messages, queues, exchanges, policies, producers, permissions. It isn't found any more at
 // once; the reply comes when all is gone.
 struct DeleteVirtualHost {
   RequestId request;
+  std::string name;
+};
+
+// Sets a policy instead of the one of that name there, or deletes one. The reply comes when all that
+// it matches, or matched, goes by it, and that is durable.
+struct PutPolicy {
+  RequestId request;
+  storage::Policy policy;
+};
+
+struct DeletePolicy {
+  RequestId request;
+  std::string virtual_host;
   std::string name;
 };
 
@@ -333,9 +347,9 @@ struct FinishShutdown {};
 using Command =
     std::variant<DeclareVirtualHost, DeleteVirtualHost, DeclareExchange, DeleteExchange,
                  DeclareQueue, DeleteQueue, PurgeQueue, MoveMessages, CancelScheduledMessages, Bind,
-                 Unbind, PutUser, DeleteUser, SetPermissions, ClearPermissions, OpenPublisher,
-                 Publish, ClosePublisher, Subscribe, Settle, HandedOver, SetPrefetch, DrainConsumer,
-                 CloseConsumer, Get, Ack, Commit, Paged, Tick, Durable, BeginShutdown,
-                 FinishShutdown>;
+                 Unbind, PutUser, DeleteUser, SetPermissions, ClearPermissions, PutPolicy,
+                 DeletePolicy, OpenPublisher, Publish, ClosePublisher, Subscribe, Settle, HandedOver,
+                 SetPrefetch, DrainConsumer, CloseConsumer, Get, Ack, Commit, Paged, Tick, Durable,
+                 BeginShutdown, FinishShutdown>;
 
 }  // namespace warren::core

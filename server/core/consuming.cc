@@ -56,7 +56,7 @@ absl::StatusOr<Consumer*> Broker::Impl::AddConsumer(Subscribe& c) {
   }
   if (!status.ok()) {
     // An exclusive queue without its stream could never be used, nor deleted.
-    if ((*queue)->options.exclusive && (*queue)->consumers.empty()) RemoveQueue(**queue, "unused");
+    if ((*queue)->declared.exclusive && (*queue)->consumers.empty()) RemoveQueue(**queue, "unused");
     return status;
   }
 
@@ -124,8 +124,8 @@ void Broker::Impl::RemoveConsumer(Consumer& consumer) {
   ForgetConsumer(consumer);
   queue.last_used_ms = now_ms_;
 
-  const bool orphaned = queue.options.exclusive && queue.consumers.empty();
-  const bool idle = queue.options.auto_delete && queue.consumers.empty() && !stopping_;
+  const bool orphaned = queue.declared.exclusive && queue.consumers.empty();
+  const bool idle = queue.declared.auto_delete && queue.consumers.empty() && !stopping_;
   if (orphaned || idle) {
     RemoveQueue(queue, "deleted with its last consumer");
     return;

@@ -32,9 +32,9 @@ storage::MessagePtr MakeDeadLetter(const Queue& queue, const storage::Message& m
   ++deaths.front().count;
 
   auto dead = storage::MakeRef<storage::Message>();
-  dead->exchange = storage::SharedString(*queue.options.dead_letter_exchange);
-  dead->routing_key = queue.options.dead_letter_routing_key
-                          ? storage::SharedString(*queue.options.dead_letter_routing_key)
+  dead->exchange = storage::SharedString(*queue.options().dead_letter_exchange);
+  dead->routing_key = queue.options().dead_letter_routing_key
+                          ? storage::SharedString(*queue.options().dead_letter_routing_key)
                           : message.routing_key;
   dead->body = message.body;
   dead->published_at_ms = now_ms;

@@ -23,7 +23,7 @@ void Broker::Impl::Kill(Queue& queue, Entry& entry, storage::DeathReason reason,
   const bool settled = reason == storage::DeathReason::kRejected ||
                        reason == storage::DeathReason::kDeliveryLimit;
   const bool must_wait = !entry.in_memory() || (!settled && !queue.dying().empty());
-  if (!queue.options.dead_letter_exchange || !must_wait) {
+  if (!queue.options().dead_letter_exchange || !must_wait) {
     return Die(queue, entry, reason, left);
   }
   ++usage_.dying_messages;
@@ -49,7 +49,7 @@ void Broker::Impl::Die(Queue& queue, Entry& entry, storage::DeathReason reason,
       ++usage_.exhausted_total;
       break;
   }
-  if (queue.options.dead_letter_exchange) {
+  if (queue.options().dead_letter_exchange) {
     DeadLetter(queue, entry.content(), reason);
     left = Ledger::Left::kElsewhere;
   } else {
@@ -60,7 +60,7 @@ void Broker::Impl::Die(Queue& queue, Entry& entry, storage::DeathReason reason,
 
 void Broker::Impl::DeadLetter(Queue& queue, const storage::Message& message,
                               storage::DeathReason reason) {
-  if (!queue.options.dead_letter_exchange) return;
+  if (!queue.options().dead_letter_exchange) return;
   ++usage_.dead_lettered_total;
   ++usage_.dead_lettered[reason];
   ++queue.tally.dead_lettered[reason];

@@ -118,7 +118,8 @@ void Broker::Impl::ExpireDue(Queue& queue) {
 }
 
 void Broker::Impl::EnforceLength(Queue& queue) {
-  if (queue.options.overflow != storage::OverflowPolicy::kDropHead || !queue.IsOver(0, 0)) return;
+  if (queue.options().overflow != storage::OverflowPolicy::kDropHead || !queue.IsOver(0, 0)) return;
+  if (queue.shrinking) return;  // a change of a policy sees to it, a little at each step
   while (queue.IsOver(0, 0)) {
     Entry* entry = queue.ready().oldest_of_lowest();
     Take(queue, *entry);

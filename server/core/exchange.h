@@ -8,6 +8,7 @@
 #include <string>
 
 #include "server/core/deduplication.h"
+#include "server/core/policies.h"
 #include "server/core/routing/binding.h"
 #include "server/core/routing/matcher.h"
 #include "server/core/timers.h"
@@ -24,15 +25,22 @@ class Exchange {
       : id(exchange_id),
         virtual_host(host),
         name(std::move(exchange_name)),
-        options(std::move(exchange_options)),
-        matcher(MakeMatcher(options.type)) {
-    if (options.deduplication_window_ms > 0) seen.emplace(options.deduplication_window_ms);
+        declared(std::move(exchange_options)),
+        matcher(MakeMatcher(declared.type)) {
+    if (declared.deduplication_window_ms > 0) seen.emplace(declared.deduplication_window_ms);
   }
 
   const storage::ExchangeId id;
   VirtualHost& virtual_host;
   const std::string name;
-  const storage::ExchangeOptions options;
+  const storage::ExchangeOptions declared;
+
+  // "" is none. The one that was declared, else the policy's.
+  const std::string& alternate_exchange() const {
+    return policy == nullptr || !declared.alternate_exchange.empty() ? declared.alternate_exchange
+                                                                     : policy->alternate_exchange;
+  }
+  PolicyPtr policy;  // the one that counts here; null: none does
 
   const std::unique_ptr<Matcher> matcher;                            // over `bindings`
   std::map<storage::BindingId, std::unique_ptr<Binding>> bindings;  // as source

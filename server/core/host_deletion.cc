@@ -35,6 +35,7 @@ void Broker::Impl::Handle(DeleteVirtualHost& c) {
   if (host.deleting) return;
   ledger_.Append(storage::VirtualHostDeclared{.name = host.name, .deleting = true});
   ClosePublishersOf(host);
+  AbandonPolicyChange(host, IsDeleted(host.name));
   BeginDeletion(host);
 }
 
@@ -120,6 +121,9 @@ bool Broker::Impl::ForgetProducersOf(const Deletion& deletion) {
 
 void Broker::Impl::FinishDeletion(VirtualHost& host) {
   const std::string name = host.name;
+  for (const auto& [policy, rule] : host.policies.by_name()) {
+    ledger_.Append(storage::PolicyDeleted{name, policy});
+  }
   ledger_.Append(storage::VirtualHostDeleted{name});
   ClearPermissionsIn(name);
   const std::vector<RequestId> deleted = std::move(host.asked_to_delete);

@@ -133,7 +133,7 @@ absl::StatusOr<RouteExplanation> Broker::Impl::ExplainRoute(const std::string& v
   if (!host.ok()) return host.status();
   RouteExplanation explanation;
   const auto refusal = [this](const Queue& queue) {
-    const bool refuses = queue.options.overflow != storage::OverflowPolicy::kDropHead;
+    const bool refuses = queue.options().overflow != storage::OverflowPolicy::kDropHead;
     return refuses && queue.IsOver(1, 0) ? QueueFull(queue, 1) : absl::OkStatus();
   };
   if (exchange_name.empty()) {
@@ -184,9 +184,9 @@ absl::StatusOr<RouteExplanation> Broker::Impl::ExplainRoute(const std::string& v
         steps.size() > 1 ? absl::StrCat(" that leads to a queue; it reached ", steps.size() - 1,
                                         " other exchange(s)")
                          : "",
-        exchange->options.alternate_exchange.empty()
+        exchange->alternate_exchange().empty()
             ? ", and it has no alternate exchange"
-            : absl::StrCat("; its alternate exchange is \"", exchange->options.alternate_exchange,
+            : absl::StrCat("; its alternate exchange is \"", exchange->alternate_exchange(),
                            "\""));
   }
   return explanation;
@@ -222,7 +222,7 @@ std::vector<QueueView> Broker::Impl::ListQueues() const {
     views.push_back({.id = id,
                      .virtual_host = queue->virtual_host.name,
                      .name = queue->name,
-                     .options = queue->options,
+                     .options = queue->options(),
                      .ready = queue->ready_count(),
                      .ready_bytes = queue->ready_bytes(),
                      .delayed = queue->delayed_count(),

@@ -37,7 +37,7 @@ struct QueueView {
   storage::QueueId id;
   std::string virtual_host;
   std::string name;
-  storage::QueueOptions options;
+  storage::QueueOptions options;  // those that count
   uint64_t ready = 0;
   uint64_t ready_bytes = 0;
   uint64_t delayed = 0;
@@ -137,13 +137,23 @@ struct ExchangeView {
   std::string virtual_host;
   std::string name;
   storage::ExchangeOptions options;
-  uint64_t bindings = 0;  // as source
+  std::optional<storage::ExchangeOptions> effective;  // if a policy changes them
+  std::string policy;                                 // the one that counts; "": none does
+  uint64_t bindings = 0;                              // as source
 };
 
 // Order: as they were made.
 struct QueueDetails {
   QueueFigures figures;
-  storage::QueueOptions options;
+  storage::QueueOptions options;                   // as declared
+  std::optional<storage::QueueOptions> effective;  // if a policy changes them
+  std::string policy;                              // the one that counts; "": none does
+};
+
+// Order: by virtual host and name.
+struct PolicyPlace {
+  std::string virtual_host;
+  std::string name;
 };
 
 // Order: by source, as the exchanges were made, then as they were made.

@@ -1,4 +1,6 @@
 // What must hold between steps, checked by walking everything. For simulation and debug builds.
+#include <algorithm>
+
 #include "server/base/check.h"
 #include "server/core/broker_impl.h"
 
@@ -19,7 +21,7 @@ struct Counted {
 void CheckEntry(const Queue& queue, const Entry& entry, EntryState state) {
   WARREN_CHECK(entry.state == state);
   WARREN_CHECK(entry.message != nullptr && entry.message->entries > 0);
-  WARREN_CHECK(entry.priority <= queue.options.max_priority);
+  WARREN_CHECK(entry.priority <= queue.declared.max_priority);
   WARREN_CHECK(!entry.durable || queue.durable());
   const Residence residence = entry.message->residence;
   const bool in_memory = residence != Residence::kAway && residence != Residence::kComing;
@@ -81,7 +83,6 @@ Counted CheckQueue(const Queue& queue) {
   }
   for (const Entry* e = queue.dying().front(); e != nullptr; e = e->next) {
     CheckEntry(queue, *e, EntryState::kDying);
-    WARREN_CHECK(queue.options.dead_letter_exchange);
     ++counted.dying;
   }
   // The first to die has to be waited for, or it would be dead.
@@ -116,7 +117,14 @@ void Broker::Impl::CheckInvariants() const {
   for (const auto& [id, queue] : queues_) {
     WARREN_CHECK(queue->id == id);
     WARREN_CHECK(queue->virtual_host.FindQueue(queue->name) == queue);
-    WARREN_CHECK(!queue->options.exclusive || queue->exclusive_owner);
+    WARREN_CHECK(!queue->declared.exclusive || queue->exclusive_owner);
+    const bool changing = std::any_of(
+        policy_changes_.begin(), policy_changes_.end(),
+        [queue](const PolicyChange& change) { return change.host == &queue->virtual_host; });
+    if (!changing && !queue->virtual_host.deleting) {
+      WARREN_CHECK(queue->policy() == queue->virtual_host.policies.ForQueue(queue->name));
+      WARREN_CHECK(!queue->shrinking);
+    }
     // What waits for content waits for some that is on its way.
     WARREN_CHECK(queue->waiting_moves.empty() || !moving_.empty());
     const Counted counted = CheckQueue(*queue);

@@ -1,4 +1,4 @@
-// What is declared under a name: for who compares before they declare.
+// What is declared or set under a name: for who compares before they declare.
 #include "server/core/broker_impl.h"
 
 namespace warren::core {
@@ -17,14 +17,20 @@ const storage::ExchangeOptions* Broker::ExchangeOptionsOf(const std::string& vir
                                                           const std::string& name) const {
   const VirtualHost* host = impl_->FindVirtualHost(virtual_host);
   const Exchange* exchange = host == nullptr ? nullptr : host->FindExchange(name);
-  return exchange == nullptr ? nullptr : &exchange->options;
+  return exchange == nullptr ? nullptr : &exchange->declared;
 }
 
 const storage::QueueOptions* Broker::QueueOptionsOf(const std::string& virtual_host,
                                                     const std::string& name) const {
   const VirtualHost* host = impl_->FindVirtualHost(virtual_host);
   const Queue* queue = host == nullptr ? nullptr : host->FindQueue(name);
-  return queue == nullptr ? nullptr : &queue->options;
+  return queue == nullptr ? nullptr : &queue->declared;
+}
+
+const storage::Policy* Broker::PolicyOf(const std::string& virtual_host,
+                                        const std::string& name) const {
+  const VirtualHost* host = impl_->FindVirtualHost(virtual_host);
+  return host == nullptr ? nullptr : host->policies.Find(name);
 }
 
 bool Broker::HasBinding(const std::string& virtual_host, const BindingSpec& binding) const {

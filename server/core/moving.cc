@@ -72,9 +72,11 @@ void Broker::Impl::Handle(MoveMessages& c) {
 int64_t Broker::Impl::OwnExpiryMs(const Queue& queue, const Entry& entry) {
   const std::optional<int64_t> own_ms = entry.content().expiration_ms;
   if (!own_ms) return 0;
-  // The queue's time to live began at the same moment, and the shorter one counts here.
-  const int64_t counted_ms = std::min(queue.options.message_ttl_ms.value_or(*own_ms), *own_ms);
-  return entry.expires_at_ms - counted_ms + *own_ms;
+  // The queue's time to live began at the same moment, and the shorter one counted. If a policy had
+  // made that shorter, the message began to live when it was published, or later if it was delayed.
+  const int64_t counted_ms = std::min(queue.declared.message_ttl_ms.value_or(*own_ms), *own_ms);
+  return std::max(entry.expires_at_ms - counted_ms + *own_ms,
+                  entry.content().published_at_ms + *own_ms);
 }
 
 void Broker::Impl::Move(Queue& from, Entry& entry, Queue& to) {
@@ -88,8 +90,8 @@ void Broker::Impl::Move(Queue& from, Entry& entry, Queue& to) {
   Entry& made = *MakeEntry(queued, to, /*due_at_ms=*/0);
   if (queued.message->expiration_ms) {
     made.expires_at_ms = OwnExpiryMs(from, entry);
-    if (to.options.message_ttl_ms) {
-      made.expires_at_ms = std::min(made.expires_at_ms, now_ms_ + *to.options.message_ttl_ms);
+    if (to.options().message_ttl_ms) {
+      made.expires_at_ms = std::min(made.expires_at_ms, now_ms_ + *to.options().message_ttl_ms);
     }
   }
   if (made.durable) ledger_.Publish(queued, {FactsOf(to, made)}, {});

@@ -172,7 +172,7 @@ absl::StatusOr<Exchange*> Broker::Impl::FindTarget(VirtualHost& host,
     return Error(absl::StatusCode::kNotFound, "EXCHANGE_NOT_FOUND", subject,
                  absl::StrCat(Describe(subject), " does not exist; declare it first"));
   }
-  if (exchange->options.internal) {
+  if (exchange->declared.internal) {
     return Error(absl::StatusCode::kPermissionDenied, "EXCHANGE_INTERNAL", subject,
                  absl::StrCat(Describe(subject), " is internal: it takes messages from other "
                               "exchanges only; publish to one that is bound to it"));
@@ -185,7 +185,7 @@ int64_t Broker::Impl::DueAt(const Exchange* exchange, const Publication& publica
     return publication.deliver_at_ms > now_ms_ ? publication.deliver_at_ms : 0;
   }
   int64_t delay_ms = publication.delay_ms;
-  if (delay_ms == 0 && exchange != nullptr && exchange->options.delayed) {
+  if (delay_ms == 0 && exchange != nullptr && exchange->declared.delayed) {
     const storage::Value* header =
         storage::FindHeader(publication.message->headers(), kDelayHeader);
     if (header != nullptr) {
@@ -213,10 +213,10 @@ int64_t Broker::Impl::Remember(std::optional<MessageIdWindow>& seen, const stora
 
 bool Broker::Impl::MarkSeen(Exchange& exchange, const storage::Message& message) {
   const int64_t until_ms =
-      Remember(exchange.seen, message, exchange.options.durable, {.exchange = exchange.id});
+      Remember(exchange.seen, message, exchange.declared.durable, {.exchange = exchange.id});
   if (until_ms == 0) return false;
   timers_.GoOffBy(exchange.timer, TimerKind::kExchange, exchange.id.value, until_ms);
-  return exchange.options.durable;
+  return exchange.declared.durable;
 }
 
 bool Broker::Impl::MarkSeen(Queue& queue, const storage::Message& message) {
@@ -228,7 +228,7 @@ bool Broker::Impl::MarkSeen(Queue& queue, const storage::Message& message) {
 
 absl::Status Broker::Impl::QueueFull(const Queue& queue, uint64_t extra_messages) const {
   const Subject subject{"queue", queue.name, queue.virtual_host.name};
-  const storage::QueueOptions& options = queue.options;
+  const storage::QueueOptions& options = queue.options();
   const bool by_count =
       options.max_length != 0 && queue.ready_count() + extra_messages > options.max_length;
   const absl::Status error = Error(
@@ -254,10 +254,10 @@ Broker::Impl::Admission Broker::Impl::Admit(const std::vector<Queue*>& routed,
     if (IsRepeat(queue->seen, *message)) continue;
     // A delayed message has been confirmed long before it is due, so it is never refused.
     const bool refusable =
-        due_at_ms == 0 && queue->options.overflow != storage::OverflowPolicy::kDropHead;
+        due_at_ms == 0 && queue->options().overflow != storage::OverflowPolicy::kDropHead;
     if (refusable && queue->IsOver(1, message->body.size())) {
       if (admission.refusal.ok()) admission.refusal = QueueFull(*queue, 1);
-      if (queue->options.overflow == storage::OverflowPolicy::kRejectPublishDlx) {
+      if (queue->options().overflow == storage::OverflowPolicy::kRejectPublishDlx) {
         DeadLetter(*queue, *message, storage::DeathReason::kMaxlen);
       }
     } else {
@@ -281,9 +281,9 @@ Entry* Broker::Impl::MakeEntry(QueuedMessage& message, const Queue& queue, int64
   ++message.entries;
   entry->position = message.id.value;
   entry->due_at_ms = due_at_ms;
-  entry->priority = std::min(message.message->priority, queue.options.max_priority);
+  entry->priority = std::min(message.message->priority, queue.declared.max_priority);
   entry->durable = queue.durable() && message.message->persistent;
-  std::optional<int64_t> ttl_ms = queue.options.message_ttl_ms;
+  std::optional<int64_t> ttl_ms = queue.options().message_ttl_ms;
   if (message.message->expiration_ms) {
     ttl_ms = std::min(ttl_ms.value_or(*message.message->expiration_ms),
                       *message.message->expiration_ms);

@@ -12,9 +12,19 @@ Queue::Queue(storage::QueueId queue_id, VirtualHost& host, std::string queue_nam
     : id(queue_id),
       virtual_host(host),
       name(std::move(queue_name)),
-      options(std::move(queue_options)),
-      ready_(options.max_priority) {
-  if (options.deduplication_window_ms > 0) seen.emplace(options.deduplication_window_ms);
+      declared(std::move(queue_options)),
+      ready_(declared.max_priority) {
+  if (declared.deduplication_window_ms > 0) seen.emplace(declared.deduplication_window_ms);
+}
+
+void Queue::Follow(PolicyPtr policy) {
+  policy_ = std::move(policy);
+  by_policy_.reset();
+  if (policy_ == nullptr) return;
+  storage::QueueOptions merged = Merge(declared, *policy_);
+  if (merged != declared) {
+    by_policy_ = std::make_unique<const storage::QueueOptions>(std::move(merged));
+  }
 }
 
 void Queue::AddHeld(Entry& entry) {
@@ -105,8 +115,10 @@ std::optional<int64_t> Queue::HeadReadySinceMs() const {
 }
 
 bool Queue::IsOver(uint64_t extra_messages, uint64_t extra_bytes) const {
-  return (options.max_length != 0 && ready_count_ + extra_messages > options.max_length) ||
-         (options.max_length_bytes != 0 && ready_bytes_ + extra_bytes > options.max_length_bytes);
+  const uint64_t max_length = options().max_length;
+  const uint64_t max_bytes = options().max_length_bytes;
+  return (max_length != 0 && ready_count_ + extra_messages > max_length) ||
+         (max_bytes != 0 && ready_bytes_ + extra_bytes > max_bytes);
 }
 
 }  // namespace warren::core

@@ -23,6 +23,7 @@
 #include "server/core/deduplication.h"
 #include "server/core/entry.h"
 #include "server/core/inspection.h"
+#include "server/core/policies.h"
 #include "server/core/ready_lines.h"
 #include "server/core/routing/binding.h"
 #include "server/core/timers.h"
@@ -39,15 +40,22 @@ enum class Serving : uint8_t { kNo, kAsked, kYes };
 class Queue {
  public:
   Queue(storage::QueueId id, VirtualHost& virtual_host, std::string name,
-        storage::QueueOptions options);
+        storage::QueueOptions declared);
 
   const storage::QueueId id;
   VirtualHost& virtual_host;
   const std::string name;
-  const storage::QueueOptions options;
+  const storage::QueueOptions declared;  // what is recorded, and declarations are compared with
+
+  // What counts: as declared, but for what a policy makes of it.
+  const storage::QueueOptions& options() const { return by_policy_ ? *by_policy_ : declared; }
+  bool follows_policy() const { return by_policy_ != nullptr; }  // not quite as declared
+  const PolicyPtr& policy() const { return policy_; }            // null: none counts here
+  // Null: none.
+  void Follow(PolicyPtr policy);
 
   // Exclusive queues die with their stream, so they're never durable.
-  bool durable() const { return options.durable && !options.exclusive; }
+  bool durable() const { return declared.durable && !declared.exclusive; }
 
   // ---- Entries. REQUIRES for each: the entry is in the state that the name says. ----
 
@@ -112,9 +120,15 @@ class Queue {
 
   uint64_t route_mark = 0;  // the router's; see there
 
+  // A policy has lowered its limits, and what is too much leaves step by step; see policing.cc.
+  bool shrinking = false;
+
   QueueTally tally;
 
  private:
+  PolicyPtr policy_;
+  std::unique_ptr<const storage::QueueOptions> by_policy_;  // if the policy changes them
+
   ReadyLines ready_;
   Deadlines deadlines_;
   EntryList held_;

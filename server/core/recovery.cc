@@ -194,6 +194,22 @@ absl::Status Broker::Impl::RestoreOne(storage::UserPut&& r) {
   return absl::OkStatus();
 }
 
+absl::Status Broker::Impl::RestoreOne(storage::PolicyPut&& r) {
+  const std::string name = r.policy.name;
+  const auto host = virtual_hosts_.find(r.policy.virtual_host);
+  if (host == virtual_hosts_.end()) {
+    return Damaged(absl::StrCat("policy \"", name, "\" has no virtual host"), 0);
+  }
+  if (host->second->policies.Find(name) != nullptr) {
+    return Damaged(absl::StrCat("policy \"", name, "\" is there twice"), 0);
+  }
+  const bool sound = IsSpan(r.policy.queue.expires_ms) && IsSpan(r.policy.queue.message_ttl_ms);
+  if (!sound || !host->second->policies.Put(std::move(r.policy)).ok()) {
+    return Damaged(absl::StrCat("policy \"", name, "\" is none"), 0);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Broker::Impl::RestoreOne(storage::MessagePublished&& r) {
   if (!r.message || r.entries.empty()) return Damaged("a message is empty", r.id.value);
   if (absl::Status status = CheckReserved(r.id, "a message"); !status.ok()) return status;
@@ -244,12 +260,14 @@ void Broker::Impl::FinishRecovery(int64_t now_ms) {
     }
   }
   for (const auto& [id, queue] : queues_) {
+    queue->Follow(queue->virtual_host.policies.ForQueue(queue->name));
     PutOverdueInPlace(*queue);
     if (queue->seen) queue->seen->FinishRestore();
     queue->last_used_ms = now_ms_;
     SetQueueTimer(*queue);
   }
   for (const auto& [id, exchange] : exchanges_) {
+    exchange->policy = exchange->virtual_host.policies.ForExchange(exchange->name);
     if (exchange->seen) exchange->seen->FinishRestore();
     if (exchange->seen && exchange->seen->oldest() != nullptr) {
       timers_.GoOffBy(exchange->timer, TimerKind::kExchange, id.value,

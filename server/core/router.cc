@@ -21,8 +21,8 @@ void Router::Walk(const VirtualHost& virtual_host, Exchange& exchange,
         on_exchange(binding->exchange, binding, i);
       }
     }
-    if (matches_.empty() && !from->options.alternate_exchange.empty()) {
-      Exchange* alternate = virtual_host.FindExchange(from->options.alternate_exchange);
+    if (matches_.empty() && !from->alternate_exchange().empty()) {
+      Exchange* alternate = virtual_host.FindExchange(from->alternate_exchange());
       if (alternate != nullptr && Visit(alternate->route_mark)) {
         to_visit_.push_back(alternate);
         on_exchange(alternate, nullptr, i);

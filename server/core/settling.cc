@@ -233,8 +233,12 @@ void Broker::Impl::CountRequeue(Queue& queue) {
 
 void Broker::Impl::Requeue(Queue& queue, Entry& entry, std::optional<int64_t> delay_ms,
                            Ledger::Left left) {
-  const std::optional<storage::RetryPolicy>& retry = queue.options.retry;
-  const uint32_t limit = retry ? retry->max_attempts : queue.options.delivery_limit;
+  const std::optional<storage::RetryPolicy>& retry = queue.declared.retry;
+  // With a retry policy a limit can only come from a policy of the virtual host; the smaller counts.
+  uint32_t limit = queue.options().delivery_limit;
+  if (retry && retry->max_attempts != 0) {
+    limit = limit == 0 ? retry->max_attempts : std::min(limit, retry->max_attempts);
+  }
   if (limit != 0 && entry.delivery_count >= limit) {
     return Kill(queue, entry, storage::DeathReason::kDeliveryLimit, left);
   }

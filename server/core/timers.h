@@ -1,5 +1,5 @@
 // What waits for time, one timer an owner: queues, exchanges, leases, producers, deletions of
-// virtual hosts, which only wait for the next step.
+// virtual hosts and changes of policies, which only wait for the next step.
 //
 // A timer may go off early, never late: owners whose deadline moves away needn't tell, since an
 // early call finds nothing to do and sets the timer anew. That keeps the hot path (messages that
@@ -15,7 +15,7 @@
 
 namespace warren::core {
 
-enum class TimerKind : uint8_t { kQueue, kExchange, kLease, kProducers, kDeletions };
+enum class TimerKind : uint8_t { kQueue, kExchange, kLease, kProducers, kDeletions, kPolicies };
 
 // When an owner's timer goes off; part of the owner.
 struct TimerState {

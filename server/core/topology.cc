@@ -63,7 +63,7 @@ void Broker::Impl::DeclarePredeclared(VirtualHost& host) {
   for (const auto& [name, type] : kPredeclared) {
     if (host.FindExchange(name) != nullptr) continue;
     const Exchange& exchange = AddExchange(host, {NextId()}, name, {.type = type, .durable = true});
-    ledger_.Append(storage::ExchangeDeclared{exchange.id, host.name, name, exchange.options});
+    ledger_.Append(storage::ExchangeDeclared{exchange.id, host.name, name, exchange.declared});
   }
 }
 
@@ -80,7 +80,7 @@ absl::StatusOr<Queue*> Broker::Impl::GetQueue(const std::string& virtual_host,
   if (!host.ok()) return host.status();
   Queue* queue = (*host)->FindQueue(name);
   if (queue == nullptr) return NotFound("queue", name, virtual_host);
-  if (queue->options.exclusive && queue->exclusive_owner != user) {
+  if (queue->declared.exclusive && queue->exclusive_owner != user) {
     const Subject subject{"queue", name, virtual_host};
     return Error(absl::StatusCode::kFailedPrecondition, "QUEUE_LOCKED", subject,
                  absl::StrCat(Describe(subject),
@@ -100,6 +100,7 @@ Exchange& Broker::Impl::AddExchange(VirtualHost& host, storage::ExchangeId id,
                                     const storage::ExchangeOptions& options) {
   auto owned = std::make_unique<Exchange>(id, host, name, options);
   Exchange& exchange = *owned;
+  exchange.policy = host.policies.ForExchange(name);
   host.Add(std::move(owned));
   exchanges_.emplace(id, &exchange);
   return exchange;
@@ -116,16 +117,16 @@ absl::Status Broker::Impl::Declare(const DeclareExchange& c) {
   if (existing == nullptr && !c.options) return NotFound("exchange", c.name, c.virtual_host);
   if (existing != nullptr) {
     const std::string difference =
-        c.options ? FirstDifference(existing->options, *c.options) : "";
+        c.options ? FirstDifference(existing->declared, *c.options) : "";
     return difference.empty() ? absl::OkStatus() : OptionsDiffer(subject, difference);
   }
   if (IsReserved(c.name)) {
     return Reserved(subject, "begins with \"amq.\", which is reserved; choose another name");
   }
   const Exchange& exchange = AddExchange(**host, {NextId()}, c.name, *c.options);
-  if (exchange.options.durable) {
+  if (exchange.declared.durable) {
     ledger_.Append(
-        storage::ExchangeDeclared{exchange.id, c.virtual_host, c.name, exchange.options});
+        storage::ExchangeDeclared{exchange.id, c.virtual_host, c.name, exchange.declared});
   }
   return absl::OkStatus();
 }
@@ -156,7 +157,7 @@ void Broker::Impl::Handle(DeleteExchange& c) { Reply(c.request, Delete(c)); }
 void Broker::Impl::RemoveExchange(Exchange& exchange) {
   while (!exchange.bindings.empty()) RemoveBinding(*exchange.bindings.begin()->second);
   while (!exchange.incoming.empty()) RemoveBinding(*exchange.incoming.begin()->second);
-  if (exchange.options.durable) ledger_.Append(storage::ExchangeDeleted{exchange.id});
+  if (exchange.declared.durable) ledger_.Append(storage::ExchangeDeleted{exchange.id});
   timers_.Stop(exchange.timer, TimerKind::kExchange, exchange.id.value);
   exchanges_.erase(exchange.id);
   exchange.virtual_host.Remove(exchange);
@@ -169,6 +170,7 @@ Queue& Broker::Impl::AddQueue(VirtualHost& host, storage::QueueId id, const std:
   auto owned = std::make_unique<Queue>(id, host, name, options);
   Queue& queue = *owned;
   queue.last_used_ms = now_ms_;
+  queue.Follow(host.policies.ForQueue(name));
   // What isn't in the journal has nothing to tell it before it is served.
   if (!queue.durable()) queue.serving = Serving::kYes;
   host.Add(std::move(owned));
@@ -184,7 +186,7 @@ absl::StatusOr<Queue*> Broker::Impl::Declare(VirtualHost& host, const std::strin
   if (Queue* existing = name.empty() ? nullptr : host.FindQueue(name)) {
     const absl::StatusOr<Queue*> queue = GetQueue(host.name, name, owner);
     if (!queue.ok()) return queue;
-    const std::string difference = options ? FirstDifference(existing->options, *options) : "";
+    const std::string difference = options ? FirstDifference(existing->declared, *options) : "";
     if (!difference.empty()) return OptionsDiffer(subject, difference);
     existing->last_used_ms = now_ms_;
     if (options) ++usage_.queues_declared_total;
@@ -217,9 +219,9 @@ absl::StatusOr<Queue*> Broker::Impl::Declare(VirtualHost& host, const std::strin
   Queue& queue = AddQueue(host, {NextId()}, name.empty() ? MakeName("amq.gen-") : name, *options);
   ++usage_.queues_declared_total;
   ++usage_.queues_created_total;
-  if (queue.options.exclusive) queue.exclusive_owner = owner;
+  if (queue.declared.exclusive) queue.exclusive_owner = owner;
   if (queue.durable()) {
-    ledger_.Append(storage::QueueDeclared{queue.id, host.name, queue.name, queue.options});
+    ledger_.Append(storage::QueueDeclared{queue.id, host.name, queue.name, queue.declared});
   }
   return &queue;
 }
@@ -362,8 +364,8 @@ absl::Status Broker::Impl::Add(VirtualHost& host, const BindingSpec& spec, Consu
   if (!valid.ok()) return WithMetadata(valid, "virtual_host", host.name);
   binding->id = {NextId()};
   binding->durable =
-      binding->source->options.durable &&
-      (binding->queue != nullptr ? binding->queue->durable() : binding->exchange->options.durable);
+      binding->source->declared.durable &&
+      (binding->queue != nullptr ? binding->queue->durable() : binding->exchange->declared.durable);
   if (binding->durable) {
     ledger_.Append(storage::BindingAdded{
         .id = binding->id,
@@ -401,7 +403,7 @@ void Broker::Impl::RemoveBinding(Binding& binding) {
   if (binding.durable) ledger_.Append(storage::BindingRemoved{binding.id});
   source.virtual_host.Remove(binding);
   --usage_.bindings;
-  if (source.options.auto_delete && source.bindings.empty()) idle_exchanges_.push_back(source.id);
+  if (source.declared.auto_delete && source.bindings.empty()) idle_exchanges_.push_back(source.id);
 }
 
 }  // namespace warren::core

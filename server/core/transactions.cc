@@ -125,7 +125,7 @@ absl::Status Broker::Impl::Prepare(Publication& publication, Transaction& transa
   for (Queue* queue : routed) {
     if (IsRepeat(queue->seen, message)) continue;
     if (publish.due_at_ms == 0 &&
-        queue->options.overflow != storage::OverflowPolicy::kDropHead) {
+        queue->options().overflow != storage::OverflowPolicy::kDropHead) {
       Transaction::Load& load = transaction.load[queue->id];
       ++load.messages;
       load.bytes += message.body.size();

@@ -11,6 +11,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "server/core/exchange.h"
+#include "server/core/policies.h"
 #include "server/core/queue.h"
 
 namespace warren::core {
@@ -20,6 +21,8 @@ class VirtualHost {
   explicit VirtualHost(std::string host_name) : name(std::move(host_name)) {}
 
   const std::string name;
+
+  Policies policies;
 
   // It isn't there for anybody any more; these wait until it is really gone.
   bool deleting = false;

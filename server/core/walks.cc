@@ -41,11 +41,17 @@ Part<ExchangeView, storage::ExchangeId> Broker::Impl::WalkExchanges(
   using Result = Part<ExchangeView, storage::ExchangeId>;
   return WalkMap<Result>(exchanges_, after, limits, [&](const Exchange& exchange, auto& items) {
     if (!filter(exchange.virtual_host.name, exchange.name)) return;
-    items.push_back({.id = exchange.id,
-                     .virtual_host = exchange.virtual_host.name,
-                     .name = exchange.name,
-                     .options = exchange.options,
-                     .bindings = exchange.bindings.size()});
+    ExchangeView& view = items.emplace_back();
+    view.id = exchange.id;
+    view.virtual_host = exchange.virtual_host.name;
+    view.name = exchange.name;
+    view.options = exchange.declared;
+    if (exchange.alternate_exchange() != exchange.declared.alternate_exchange) {
+      view.effective = exchange.declared;
+      view.effective->alternate_exchange = exchange.alternate_exchange();
+    }
+    if (exchange.policy != nullptr) view.policy = exchange.policy->name;
+    view.bindings = exchange.bindings.size();
   });
 }
 
@@ -55,7 +61,11 @@ Part<QueueDetails, storage::QueueId> Broker::Impl::WalkQueues(storage::QueueId a
   using Result = Part<QueueDetails, storage::QueueId>;
   return WalkMap<Result>(queues_, after, limits, [&](const Queue& queue, auto& items) {
     if (!filter(queue.virtual_host.name, queue.name)) return;
-    items.push_back({.figures = Measure(queue), .options = queue.options});
+    QueueDetails& details = items.emplace_back();
+    details.figures = Measure(queue);
+    details.options = queue.declared;
+    if (queue.follows_policy()) details.effective = queue.options();
+    if (queue.policy() != nullptr) details.policy = queue.policy()->name;
   });
 }
 
@@ -73,6 +83,27 @@ Part<ConsumerView, ConsumerId> Broker::Impl::WalkConsumers(ConsumerId after, Par
                      .auto_ack = consumer.auto_ack,
                      .exclusive = consumer.exclusive});
   });
+}
+
+Part<storage::Policy, PolicyPlace> Broker::Impl::WalkPolicies(PolicyPlace after, PartLimits limits,
+                                                              const NameFilter& filter) const {
+  Part<storage::Policy, PolicyPlace> part{.items = {}, .last = std::move(after)};
+  for (auto host = virtual_hosts_.lower_bound(part.last.virtual_host);
+       host != virtual_hosts_.end(); ++host) {
+    if (host->first != part.last.virtual_host) part.last = {.virtual_host = host->first, .name = ""};
+    if (limits.looks == 0) return part;
+    --limits.looks;  // a host without policies is a look, too
+    if (host->second->deleting) continue;
+    const auto& policies = host->second->policies.by_name();
+    for (auto it = policies.upper_bound(part.last.name); it != policies.end(); ++it) {
+      if (limits.looks == 0 || part.items.size() == limits.items) return part;
+      --limits.looks;
+      part.last.name = it->first;
+      if (filter(host->first, it->first)) part.items.push_back(*it->second);
+    }
+  }
+  part.done = true;
+  return part;
 }
 
 Part<BindingView, BindingPlace> Broker::Impl::WalkBindings(BindingPlace after, PartLimits limits,

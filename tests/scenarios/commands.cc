@@ -88,6 +88,12 @@ std::optional<storage::QueueOptions> QueueOptionsFrom(Arguments& words) {
   return options;
 }
 
+storage::PolicyTarget PolicyTargetFrom(std::string_view text) {
+  if (text == "queues") return storage::PolicyTarget::kQueues;
+  if (text == "exchanges") return storage::PolicyTarget::kExchanges;
+  return storage::PolicyTarget::kAll;
+}
+
 core::BindingSpec BindingFrom(Arguments& words, core::DestinationKind destination_kind) {
   core::BindingSpec binding;
   binding.arguments = words.Headers("arg");

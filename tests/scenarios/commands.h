@@ -17,6 +17,9 @@ inline constexpr int64_t kStartMs = 1'700'000'000'000;
 std::optional<storage::ExchangeOptions> ExchangeOptionsFrom(Arguments& words);
 std::optional<storage::QueueOptions> QueueOptionsFrom(Arguments& words);
 
+// all, queues or exchanges.
+storage::PolicyTarget PolicyTargetFrom(std::string_view text);
+
 core::BindingSpec BindingFrom(Arguments& words, core::DestinationKind destination_kind);
 
 // EXCHANGE KEY BODY and properties.

@@ -16,6 +16,8 @@ const std::map<std::string, World::Handler, std::less<>>& World::Handlers() {
       {"delete_user", &World::DeleteUser},
       {"permit", &World::Permit},
       {"forbid", &World::Forbid},
+      {"policy", &World::PutPolicy},
+      {"delete_policy", &World::DeletePolicy},
       {"exchange", &World::DeclareExchange},
       {"delete_exchange", &World::DeleteExchange},
       {"queue", &World::DeclareQueue},
@@ -106,6 +108,26 @@ void World::Permit(Arguments& words, const Details&) {
 void World::Forbid(Arguments& words, const Details&) {
   core::ClearPermissions c{.request = NewRequest(), .virtual_host = HostOf(words)};
   c.user = words.Operand("user");
+  Do(words, std::move(c));
+}
+
+void World::PutPolicy(Arguments& words, const Details&) {
+  core::PutPolicy c{.request = NewRequest()};
+  c.policy = {.virtual_host = HostOf(words),
+              .name = "",
+              .pattern = "",
+              .target = PolicyTargetFrom(words.Text("for", "all")),
+              .priority = static_cast<int32_t>(words.Number("priority")),
+              .queue = *QueueOptionsFrom(words),
+              .alternate_exchange = words.Text("alternate")};
+  c.policy.name = words.Operand("name");
+  c.policy.pattern = words.Operand("pattern");
+  Do(words, std::move(c));
+}
+
+void World::DeletePolicy(Arguments& words, const Details&) {
+  core::DeletePolicy c{.request = NewRequest(), .virtual_host = HostOf(words), .name = ""};
+  c.name = words.Operand("name");
   Do(words, std::move(c));
 }
 

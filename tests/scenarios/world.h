@@ -42,6 +42,8 @@ class World {
   void PutUser(Arguments& words, const Details&);
   void DeleteUser(Arguments& words, const Details&);
   void Permit(Arguments& words, const Details&);
+  void PutPolicy(Arguments& words, const Details&);
+  void DeletePolicy(Arguments& words, const Details&);
   void Forbid(Arguments& words, const Details&);
   void DeclareExchange(Arguments& words, const Details&);
   void DeleteExchange(Arguments& words, const Details&);

@@ -121,6 +121,17 @@ struct Teller {
   Lines operator()(const core::DeleteVirtualHost& c) { return {"delete_host " + c.name}; }
   Lines operator()(const core::PutUser& c) { return {"user " + c.name}; }
   Lines operator()(const core::DeleteUser& c) { return {"delete_user " + c.name}; }
+  Lines operator()(const core::PutPolicy& c) {
+    const storage::Policy& p = c.policy;
+    static constexpr const char* kFor[] = {"", "", " for=queues", " for=exchanges"};
+    return {absl::StrCat("policy ", p.name, " ", Word(p.pattern), kFor[static_cast<int>(p.target)],
+                         p.priority != 0 ? absl::StrCat(" priority=", p.priority) : "",
+                         Options(std::optional(p.queue)),
+                         p.alternate_exchange.empty()
+                             ? ""
+                             : absl::StrCat(" alternate=", p.alternate_exchange))};
+  }
+  Lines operator()(const core::DeletePolicy& c) { return {"delete_policy " + c.name}; }
   Lines operator()(const core::SetPermissions& c) { return {"permit " + c.user}; }
   Lines operator()(const core::ClearPermissions& c) { return {"forbid " + c.user}; }
   Lines operator()(const core::DeclareExchange& c) {

@@ -27,12 +27,21 @@ Command CommandMaker::Next() {
 
 Command CommandMaker::Topology() {
   const RequestId request = NewRequest();
-  switch (in_.Below(15)) {
+  switch (in_.Below(17)) {
     case 10: return DeleteVirtualHost{request, HostName()};
     case 11: return PutUser{request, Name(), Key(), {Name()}, {Name()}};
     case 12: return DeleteUser{request, Name()};
     case 13: return SetPermissions{request, Name(), {HostName(), Key(), Key(), Key()}};
     case 14: return ClearPermissions{request, Name(), HostName()};
+    case 15:
+      return PutPolicy{request,
+                       {.virtual_host = HostName(),
+                        .name = Name(),
+                        .pattern = in_.Coin() ? ".*" : Name(),
+                        .priority = static_cast<int32_t>(in_.Below(3)),
+                        .queue = QueueOptions(),
+                        .alternate_exchange = Name()}};
+    case 16: return DeletePolicy{request, HostName(), Name()};
     case 0: return DeclareVirtualHost{request, HostName()};
     case 1: {
       DeclareExchange declare{request, HostName(), Name(), {}};

@@ -169,6 +169,29 @@ TEST(Authorize, OperatorsCommandsTakeTheTagAdministrator) {
   EXPECT_FALSE(Authorize(*root, core::Get{{}, "/", "q"}).ok());
 }
 
+TEST(Authorize, PoliciesTakeATagAndTheVirtualHost) {
+  const std::vector<core::Command> commands = {
+      core::PutPolicy{{}, {.virtual_host = "/", .name = "p", .pattern = ".*"}},
+      core::DeletePolicy{{}, "/", "p"}};
+  const auto with = [](std::string tag) {
+    User user = MadeUser("anna", "", "", "");  // enters "/", and no more
+    user.tags = {std::move(tag)};
+    return AccessOf(user);
+  };
+  User stranger{.name = "bert"};
+  stranger.tags = {"policymaker"};
+  User root{.name = "root"};
+  root.tags = {"administrator"};
+  for (const core::Command& command : commands) {
+    EXPECT_TRUE(Authorize(*with("policymaker"), command).ok());
+    EXPECT_EQ(PermissionOf(Authorize(*with("management"), command)), Permission::kTag);
+    EXPECT_EQ(PermissionOf(Authorize(*with("monitoring"), command)), Permission::kTag);
+    EXPECT_EQ(PermissionOf(Authorize(*AccessOf(stranger), command)), Permission::kVirtualHost);
+    EXPECT_TRUE(Authorize(*AccessOf(root), command).ok());
+    EXPECT_TRUE(Authorize(Access(), command).ok());
+  }
+}
+
 TEST(Access, TagsIncludeEachOtherAsInRabbitMq) {
   const auto with = [](std::vector<std::string> tags) {
     User user = MadeUser("anna", ".*", ".*", ".*");
@@ -176,10 +199,11 @@ TEST(Access, TagsIncludeEachOtherAsInRabbitMq) {
     return AccessOf(user);
   };
   EXPECT_TRUE(with({"administrator"})->Has(Tag::kMonitoring));
+  EXPECT_TRUE(with({"administrator"})->Has(Tag::kPolicymaker));
   EXPECT_FALSE(with({"monitoring"})->Has(Tag::kAdministrator));
   EXPECT_FALSE(with({"Administrator", "admin"})->Has(Tag::kAdministrator));
   EXPECT_TRUE(with({"monitoring"})->Sees("other"));
-  EXPECT_FALSE(with({"management"})->Sees("other"));
+  EXPECT_FALSE(with({"policymaker", "management"})->Sees("other"));
   EXPECT_TRUE(with({})->Sees("/"));
   const absl::Status refused = with({})->MustHave(Tag::kMonitoring);
   EXPECT_EQ(refused.code(), absl::StatusCode::kPermissionDenied);
