@@ -25,5 +25,6 @@ void ServeAdminConnections(Api& api);
 void ServeAdminConsumers(Api& api);
 void ServeAdminDefinitions(Api& api);
 void ServeAdminUsers(Api& api);
+void ServeAdminPolicies(Api& api);
 
 }  // namespace warren::api

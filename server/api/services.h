@@ -28,9 +28,11 @@ using AdminMessages = A::WithRawMethod_PeekQueue<A::WithRawMethod_MoveMessages<
     AdminTopology>>>>;
 using AdminUsers = A::WithRawMethod_ListUsers<A::WithRawMethod_PutUser<A::WithRawMethod_DeleteUser<
     A::WithRawMethod_SetPermissions<A::WithRawMethod_ClearPermissions<AdminMessages>>>>>;
+using AdminPolicies = A::WithRawMethod_ListPolicies<
+    A::WithRawMethod_PutPolicy<A::WithRawMethod_DeletePolicy<AdminUsers>>>;
 // What isn't listed here, gRPC answers with UNIMPLEMENTED.
 using AdminDefinitions = A::WithRawMethod_ExportDefinitions<
-    A::WithRawMethod_ImportDefinitions<AdminUsers>>;
+    A::WithRawMethod_ImportDefinitions<AdminPolicies>>;
 }  // namespace internal
 
 using RawBrokerService = internal::Messages;

@@ -174,6 +174,7 @@ void ServeAdmin(Api& api) {
   ServeAdminConsumers(api);
   ServeAdminDefinitions(api);
   ServeAdminUsers(api);
+  ServeAdminPolicies(api);
 }
 
 }  // namespace warren::api

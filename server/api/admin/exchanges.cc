@@ -48,6 +48,10 @@ class ListExchanges : public PlainList {
       proto.set_virtual_host(exchange.virtual_host);
       proto.set_name(exchange.name);
       SetExchangeOptions(exchange.options, proto.mutable_options());
+      if (exchange.effective) {
+        SetExchangeOptions(*exchange.effective, proto.mutable_effective_options());
+      }
+      proto.set_policy(exchange.policy);
       proto.set_bindings(exchange.bindings);
     }
     after_ = part.last;

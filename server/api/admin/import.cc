@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/api/admin/user_commands.h"
 #include "server/api/convert/limits.h"
+#include "server/api/convert/policy.h"
 #include "server/api/convert/topology.h"
 #include "server/core/option_difference.h"
 
@@ -101,11 +102,13 @@ bool Import::One() {
     return true;
   };
   return next(all.virtual_hosts(), 0, [this](const auto& name) { VirtualHost(name); }) ||
-         next(all.exchanges(), 1, [this](const auto& wanted) { Exchange(wanted); }) ||
-         next(all.queues(), 2, [this](const auto& wanted) { Queue(wanted); }) ||
-         next(all.bindings(), 3, [this](const auto& wanted) { Binding(wanted); }) ||
-         next(all.users(), 4, [this](const auto& wanted) { User(wanted); }) ||
-         next(all.permissions(), 5, [this](const auto& wanted) { Permissions(wanted); });
+         // What is declared later goes by them, and needn't be gone through again.
+         next(all.policies(), 1, [this](const auto& wanted) { Policy(wanted); }) ||
+         next(all.exchanges(), 2, [this](const auto& wanted) { Exchange(wanted); }) ||
+         next(all.queues(), 3, [this](const auto& wanted) { Queue(wanted); }) ||
+         next(all.bindings(), 4, [this](const auto& wanted) { Binding(wanted); }) ||
+         next(all.users(), 5, [this](const auto& wanted) { User(wanted); }) ||
+         next(all.permissions(), 6, [this](const auto& wanted) { Permissions(wanted); });
 }
 
 bool Import::Extra() {
@@ -140,6 +143,7 @@ bool Import::Extra() {
       [](const v1::BindRequest& one, const char* kind) {
         return Name{kind, one.virtual_host(), NameOf(one.binding())};
       });
+  tell("policy", here.policies(), wanted.policies(), key, name);
   tell(
       "user", here.users(), wanted.users(),
       [](const v1::PutUserRequest& one) { return one.name(); },
@@ -214,6 +218,21 @@ void Import::Binding(const v1::BindRequest& wanted) {
                      .virtual_host = wanted.virtual_host(),
                      .binding = *std::move(binding)});
   }
+}
+
+void Import::Policy(const v1::Policy& wanted) {
+  const Name object{"policy", wanted.virtual_host(), wanted.name()};
+  auto policy = ToPolicy(wanted);
+  if (!policy.ok()) {
+    Tell(object, v1::DEFINITION_CHANGE_FAILED, Text(policy.status()));
+    return;
+  }
+  const storage::Policy* const current =
+      loop_.broker().PolicyOf(policy->virtual_host, policy->name);
+  if (current != nullptr && *current == *policy) return Unchanged();
+  Carry(object,
+        current == nullptr ? v1::DEFINITION_CHANGE_CREATED : v1::DEFINITION_CHANGE_UPDATED,
+        core::PutPolicy{.request = {}, .policy = *std::move(policy)});
 }
 
 void Import::User(const v1::PutUserRequest& wanted) {

@@ -82,6 +82,7 @@ class Import {
   void Exchange(const v1::DeclareExchangeRequest& wanted);
   void Queue(const v1::DeclareQueueRequest& wanted);
   void Binding(const v1::BindRequest& wanted);
+  void Policy(const v1::Policy& wanted);
   void User(const v1::PutUserRequest& wanted);
   void Permissions(const v1::SetPermissionsRequest& wanted);
 

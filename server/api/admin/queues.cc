@@ -41,6 +41,8 @@ class ListQueues : public PlainList {
     proto.set_virtual_host(figures.virtual_host);
     proto.set_name(figures.name);
     SetQueueOptions(queue.options, proto.mutable_options());
+    if (queue.effective) SetQueueOptions(*queue.effective, proto.mutable_effective_options());
+    proto.set_policy(queue.policy);
     proto.set_ready_messages(figures.ready);
     proto.set_ready_bytes(figures.ready_bytes);
     proto.set_delayed_messages(figures.delayed);

@@ -55,6 +55,7 @@ absl::Status CheckNamed(const v1::Definitions& definitions) {
   };
   check("exchanges", definitions.exchanges());
   check("queues", definitions.queues());
+  check("policies", definitions.policies());
   check("users", definitions.users());
   return fault;
 }
@@ -69,6 +70,7 @@ void Place(v1::Definitions& definitions, const std::string& virtual_host) {
   place(*definitions.mutable_exchanges());
   place(*definitions.mutable_queues());
   place(*definitions.mutable_bindings());
+  place(*definitions.mutable_policies());
   place(*definitions.mutable_permissions());
 }
 

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <tuple>
 
+#include "server/api/convert/policy.h"
 #include "server/api/convert/topology.h"
 
 namespace warren::api {
@@ -81,6 +82,14 @@ void Export::Part(const core::Broker& broker) {
         SetBinding(binding.binding, bind.mutable_binding());
       }
       after_binding_ = part.last;
+      return Next(part.done, Kind::kPolicies);
+    }
+    case Kind::kPolicies: {
+      auto part = broker.WalkPolicies(after_policy_, limits, wants_in);
+      for (const storage::Policy& policy : part.items) {
+        SetPolicy(policy, definitions_.add_policies());
+      }
+      after_policy_ = part.last;
       return Next(part.done, Kind::kUsers);
     }
     case Kind::kUsers:

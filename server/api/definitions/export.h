@@ -22,7 +22,7 @@ class Export {
   v1::Definitions TakeDefinitions();
 
  private:
-  enum class Kind { kVirtualHosts, kExchanges, kQueues, kBindings, kUsers, kDone };
+  enum class Kind { kVirtualHosts, kExchanges, kQueues, kBindings, kPolicies, kUsers, kDone };
 
   bool Wants(const std::string& virtual_host) const {
     return only_.empty() || only_ == virtual_host;
@@ -40,6 +40,7 @@ class Export {
   storage::ExchangeId after_exchange_;
   storage::QueueId after_queue_;
   core::BindingPlace after_binding_;
+  core::PolicyPlace after_policy_;
 };
 
 }  // namespace warren::api

@@ -28,7 +28,8 @@ const std::string kGuest = "guest";
 // As server/auth/password.h wants it.
 const std::string kSha256 = "rabbitmq-sha256:";
 
-// Arguments that change nothing here, and why; without their prefix "x-".
+// Arguments and policy keys that change nothing here, and why. One table for all: the names mean the
+// same everywhere, but for the prefix "x-" of arguments.
 const std::map<std::string_view, std::string_view>& WithoutEffect() {
   static const std::map<std::string_view, std::string_view> kWhy = {
       {"single-active-consumer",
@@ -125,7 +126,7 @@ class Reader {
     result.set_detail(std::string(detail));
   }
 
-  // An argument that Warren has no counterpart for.
+  // An argument or key of a policy that Warren has no counterpart for.
   void LeaveOption(std::string_view kind, const std::string& host, const std::string& name,
                    std::string_view key) {
     std::string_view plain = key;
@@ -280,14 +281,14 @@ class Reader {
               ? "messages aren't carried between brokers; a consumer that publishes does it"
               : component == "vhost-limits"
                     ? "virtual hosts have no limits of their own; see limits.max_queues"
-                    : "Warren knows no such thing");
+                    : component == "operator_policy" ? "use a policy" : "Warren knows no such thing");
   }
 
   void TakeGlobalParameter(const Json& object) {
     Leave("global parameter", "", Text(object, "name", true), "it says something of RabbitMQ alone");
   }
 
-  // ---- Options of queues ----
+  // ---- Options that a queue and a policy have in common ----
 
   // False if `key`, without "x-", is none of them.
   bool TakeQueueOption(std::string_view key, const Json& value, v1::QueueOptions& options) {
@@ -448,15 +449,52 @@ class Reader {
     return header;
   }
 
-  // There are none: what one sets is in the declarations that it is for.
   void TakePolicy(const Json& object) {
-    std::string sets;
-    for (const auto& [key, value] : Members(object, "definition").items()) {
-      absl::StrAppend(&sets, sets.empty() ? "" : ", ", key, " = ", value.dump());
+    v1::Policy policy;
+    policy.set_virtual_host(Host(object));
+    policy.set_name(Text(object, "name", true));
+    // There an empty one matches every name, too; here it would be missing.
+    const std::string pattern = Text(object, "pattern", true);
+    policy.set_pattern(pattern.empty() ? ".*" : pattern);
+    if (const auto priority = object.find("priority"); priority != object.end()) {
+      const bool sound = priority->is_number_integer() &&
+                         std::abs(priority->get<double>()) <= std::numeric_limits<int32_t>::max();
+      if (!sound) return Fault("priority", "expected a whole number");
+      policy.set_priority(priority->get<int32_t>());
     }
-    Leave("policy", Host(object), Text(object, "name", true),
-          absl::StrCat("policies aren't there: give what matches ", Text(object, "pattern", true),
-                       " these options where it is declared: ", sets));
+    const std::string target = Text(object, "apply-to");
+    if (target.empty() || target == "all") {
+      policy.set_target(v1::POLICY_TARGET_ALL);
+    } else if (target == "exchanges") {
+      policy.set_target(v1::POLICY_TARGET_EXCHANGES);
+    } else if (target == "queues" || target == "classic_queues" || target == "quorum_queues") {
+      policy.set_target(v1::POLICY_TARGET_QUEUES);
+      if (target != "queues") {
+        Leave("policy", policy.virtual_host(), policy.name(),
+              absl::StrCat("there is one kind of queue: it counts for all, not ", target, " alone"));
+      }
+    } else {
+      return Leave("policy", policy.virtual_host(), policy.name(),
+                   absl::StrCat("left out: there are no ", target));
+    }
+    bool sets = false;
+    for (const auto& [key, value] : Members(object, "definition").items()) {
+      if (TakeQueueOption(key, value, *policy.mutable_queue_options())) {
+        sets = true;
+      } else if (key == "alternate-exchange") {
+        policy.set_alternate_exchange(TextOf(key, value));
+        sets = true;
+      } else {
+        LeaveOption("policy", policy.virtual_host(), policy.name(), key);
+      }
+    }
+    // One that says nothing which counts here could still hide another of lower priority.
+    *document_.definitions.add_policies() = std::move(policy);
+    if (!sets) {
+      Leave("policy", document_.definitions.policies().rbegin()->virtual_host(),
+            document_.definitions.policies().rbegin()->name(),
+            "nothing that it sets has an effect; kept, since it hides policies of lower priority");
+    }
   }
 
   const std::string virtual_host_;

@@ -73,6 +73,11 @@ v1::Definitions Everything() {
   binding.mutable_binding()->set_queue("q");
   (*binding.mutable_binding()->mutable_arguments())["n"].set_int_value(3);
   (*binding.mutable_binding()->mutable_arguments())["there"];
+  auto& policy = *all.add_policies();
+  policy.set_virtual_host("shop");
+  policy.set_name("short");
+  policy.set_pattern("^a");
+  policy.set_priority(-3);
   auto& user = *all.add_users();
   user.set_name("anna");
   user.set_password_hash("$argon2id$x");
@@ -233,13 +238,28 @@ TEST(RabbitMq, MapsExchangesAndTheirBindings) {
   EXPECT_THAT(Told(document), IsEmpty());
 }
 
-TEST(RabbitMq, SaysWhereWhatAPolicySetsBelongs) {
+TEST(RabbitMq, MapsPolicies) {
   const Document document = Read(R"({"policies": [
-    {"vhost": "/", "name": "short", "pattern": "^q", "apply-to": "queues", "priority": 7,
-     "definition": {"max-length": 3, "overflow": "reject-publish"}}]})");
+    {"vhost": "/", "name": "short", "pattern": "^q", "apply-to": "classic_queues", "priority": 7,
+     "definition": {"max-length": 3, "overflow": "reject-publish", "ha-mode": "all"}},
+    {"vhost": "/", "name": "rest", "pattern": ".*", "apply-to": "exchanges",
+     "definition": {"alternate-exchange": "unrouted"}},
+    {"vhost": "/", "name": "s", "pattern": ".*", "apply-to": "streams", "definition": {}},
+    {"vhost": "/", "name": "ha", "pattern": ".*", "definition": {"ha-mode": "all"}}]})");
+  const v1::Definitions& found = document.definitions;
+  ASSERT_EQ(found.policies_size(), 3);
+  EXPECT_EQ(found.policies(0).priority(), 7);
+  EXPECT_EQ(found.policies(0).target(), v1::POLICY_TARGET_QUEUES);
+  EXPECT_EQ(found.policies(0).queue_options().max_length(), 3u);
+  EXPECT_EQ(found.policies(0).queue_options().overflow(), v1::OVERFLOW_POLICY_REJECT_PUBLISH);
+  EXPECT_EQ(found.policies(1).alternate_exchange(), "unrouted");
+  EXPECT_EQ(found.policies(2).target(), v1::POLICY_TARGET_ALL);
   EXPECT_THAT(Told(document),
-              ElementsAre("policy short: policies aren't there: give what matches ^q these options "
-                          "where it is declared: max-length = 3, overflow = \"reject-publish\""));
+              ElementsAre(HasSubstr("short: there is one kind of queue"),
+                          HasSubstr("short: ha-mode has no effect: PostgreSQL replicates"),
+                          HasSubstr("s: left out: there are no streams"),
+                          HasSubstr("ha: ha-mode has no effect"),
+                          HasSubstr("ha: nothing that it sets has an effect; kept")));
 }
 
 TEST(RabbitMq, NamesThePlaceOfAMistake) {
@@ -256,6 +276,8 @@ TEST(RabbitMq, NamesThePlaceOfAMistake) {
               HasSubstr("expected drop-head"));
   EXPECT_THAT(WhyNot(R"({"queues": 5})"), HasSubstr("queues: expected a list"));
   EXPECT_THAT(WhyNot(R"({"queues": [5]})"), HasSubstr("queues[0]: expected an object"));
+  EXPECT_THAT(WhyNot(R"({"policies": [{"name": "a", "pattern": "", "priority": 1e99}]})"),
+              HasSubstr("priority"));
   EXPECT_THAT(WhyNot(R"({"bindings": [{"source": "a", "destination": "b",
                                        "destination_type": "c"}]})"),
               HasSubstr("expected queue or exchange"));
