@@ -128,6 +128,7 @@ def test_an_import_makes_all_of_it_and_a_diff_is_empty(
     assert made["queue"] == len(QUEUES) - 1
     assert made["exchange"] == len(EXCHANGES)
     assert made["binding"] == len(BINDINGS) + 1
+    assert made["policy"] == 1
 
     anna = logged_in(broker, tmp_path)
     diff = json.loads(anna("definitions", "diff", str(exported), "-o", "json"))

@@ -182,6 +182,23 @@ def test_virtual_hosts_are_made_listed_and_deleted(broker, ctl) -> None:
     ctl("vhost", "rm", "/", code=REFUSED)
 
 
+def test_policies_count_at_once(ctl, connection) -> None:
+    connection.declare_queue("orders", durable=True)
+    for number in range(5):
+        connection.publish("", "orders", b"%d" % number)
+    ctl("policy", "set", "short", "^orders$", "--for", "queues", "--max-length", "2",
+        "--priority", "3")  # fmt: skip
+    assert ctl.json("queue", "show", "orders")["policy"] == "short"
+    assert ctl.json("queue", "show", "orders")["ready_messages"] == 2
+    [policy] = ctl.json("policy", "ls")
+    assert policy["pattern"] == "^orders$" and policy["priority"] == 3
+    assert policy["queue_options"]["max_length"] == 2
+    assert "max_length=2" in ctl("policy", "ls")
+    ctl("policy", "rm", "short")
+    assert ctl.json("queue", "show", "orders")["policy"] == ""
+    assert "INVALID_ARGUMENT" in ctl("policy", "set", "bad", "(", "--max-length", "1", code=REFUSED)
+
+
 def test_users_close_the_broker_and_have_permissions(broker, tmp_path) -> None:
     ctl = Ctl(broker, tmp_path)
     ctl("user", "set", "root", "--new-password-file", "-", "--tag", "administrator", stdin=PASSWORD)

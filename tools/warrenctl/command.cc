@@ -28,7 +28,7 @@ void GroupCommands(CLI::App& app) {
   static const std::vector<std::pair<const char*, std::vector<const char*>>> kGroups = {
       {"How is it doing?", {"status", "ping", "top", "check"}},
       {"Messages", {"publish", "get", "consume", "route", "scheduled"}},
-      {"What is declared", {"queue", "exchange", "binding", "definitions"}},
+      {"What is declared", {"queue", "exchange", "binding", "policy", "definitions"}},
       {"Clients", {"connection", "consumer"}},
       {"Who may do what", {"user", "permission", "vhost"}},
       {"The broker itself", {"config", "log", "drain"}},
@@ -111,6 +111,7 @@ int RunWarrenctl(int argc, const char* const* argv) {
   AddConnectionCommands(app, context);
   AddUserCommands(app, context);
   AddVirtualHostCommands(app, context);
+  AddPolicyCommands(app, context);
   AddDefinitionsCommands(app, context);
   AddBrokerCommands(app, context);
   AddCompletionCommand(app, context);

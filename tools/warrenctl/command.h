@@ -45,6 +45,9 @@ void AddDuration(CLI::App* verb, const std::string& name, const std::string& hel
 void AddHeaders(CLI::App* verb, const std::string& name, const std::string& help,
                 google::protobuf::Map<std::string, v1::HeaderValue>* headers);
 
+// Options of a queue that a policy may set, too. `options` outlives the parsing.
+void AddPolicyOptions(CLI::App* verb, v1::QueueOptions* options);
+
 void AddStatusCommands(CLI::App& app, Context& context);      // status, ping, top
 void AddCheckCommands(CLI::App& app, Context& context);
 void AddQueueCommands(CLI::App& app, Context& context);
@@ -59,6 +62,7 @@ void AddScheduledCommands(CLI::App& app, Context& context);
 void AddConnectionCommands(CLI::App& app, Context& context);  // connection, consumer
 void AddUserCommands(CLI::App& app, Context& context);        // user, permission
 void AddVirtualHostCommands(CLI::App& app, Context& context);
+void AddPolicyCommands(CLI::App& app, Context& context);
 void AddDefinitionsCommands(CLI::App& app, Context& context);
 void AddBrokerCommands(CLI::App& app, Context& context);      // drain, config, log
 void AddCompletionCommand(CLI::App& app, Context& context);

@@ -35,6 +35,7 @@ void AddList(CLI::App* noun, Context& context) {
           row["alternate"] = exchange.options().alternate_exchange().empty()
                                  ? "-"
                                  : exchange.options().alternate_exchange();
+          row["policy"] = exchange.policy().empty() ? "-" : exchange.policy();
           return row;
         });
   });

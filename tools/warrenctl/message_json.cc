@@ -160,7 +160,7 @@ bool IsUtf8(const std::string& text) {
 }
 
 std::string EnumWord(const google::protobuf::EnumValueDescriptor& value) {
-  // EntryState: ENTRY_STATE_, as the names of values begin.
+  // PolicyTarget: POLICY_TARGET_, as the names of values begin.
   std::string prefix;
   for (const char c : value.type()->name()) {
     if (absl::ascii_isupper(static_cast<unsigned char>(c)) && !prefix.empty()) prefix += '_';

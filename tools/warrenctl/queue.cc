@@ -16,40 +16,10 @@ void AddOptions(CLI::App* verb, v1::QueueOptions* options) {
                           "Survive a restart, with persistent messages");
   verb->add_flag_callback("--auto-delete", [options] { options->set_auto_delete(true); },
                           "Delete it when its last consumer leaves");
-  AddDuration(verb, "--expires", "Delete it when unused that long",
-              [options] { return options->mutable_expires(); });
-  AddDuration(verb, "--ttl", "Time to live of its messages",
-              [options] { return options->mutable_message_ttl(); });
-  verb->add_option_function<uint64_t>(
-      "--max-length", [options](uint64_t n) { options->set_max_length(n); },
-      "Most ready messages; 0: no limit");
-  verb->add_option_function<uint64_t>(
-      "--max-length-bytes", [options](uint64_t n) { options->set_max_length_bytes(n); },
-      "Most bytes of ready bodies; 0: no limit");
-  static const std::map<std::string, int> kOverflows = {
-      {"drop-head", v1::OVERFLOW_POLICY_DROP_HEAD},
-      {"reject-publish", v1::OVERFLOW_POLICY_REJECT_PUBLISH},
-      {"reject-publish-dlx", v1::OVERFLOW_POLICY_REJECT_PUBLISH_DLX}};
-  verb->add_option_function<int>(
-          "--overflow",
-          [options](int policy) { options->set_overflow(static_cast<v1::OverflowPolicy>(policy)); },
-          "At a limit: drop-head (default), reject-publish, reject-publish-dlx")
-      ->transform(CLI::CheckedTransformer(kOverflows).description(""))
-      ->type_name("POLICY");
-  verb->add_option_function<std::string>(
-      "--dead-letter-exchange",
-      [options](const std::string& name) { options->set_dead_letter_exchange(name); },
-      "Where rejected, expired and dropped messages go; \"\": the default exchange");
-  verb->add_option_function<std::string>(
-      "--dead-letter-routing-key",
-      [options](const std::string& key) { options->set_dead_letter_routing_key(key); },
-      "Their routing key there; left out: the ones they have");
+  AddPolicyOptions(verb, options);
   verb->add_option_function<uint32_t>(
       "--max-priority", [options](uint32_t n) { options->set_max_priority(n); },
       "1 to 255: deliver higher priorities first");
-  verb->add_option_function<uint32_t>(
-      "--delivery-limit", [options](uint32_t n) { options->set_delivery_limit(n); },
-      "Dead-letter a message after so many deliveries; 0: no limit");
   AddDuration(verb, "--dedup-window", "Take a message id once within this time",
               [options] { return options->mutable_deduplication_window(); });
 
@@ -131,6 +101,40 @@ void AddPurge(CLI::App* queue, Context& context) {
 }
 
 }  // namespace
+
+void AddPolicyOptions(CLI::App* verb, v1::QueueOptions* options) {
+  AddDuration(verb, "--expires", "Delete it when unused that long",
+              [options] { return options->mutable_expires(); });
+  AddDuration(verb, "--ttl", "Time to live of its messages",
+              [options] { return options->mutable_message_ttl(); });
+  verb->add_option_function<uint64_t>(
+      "--max-length", [options](uint64_t n) { options->set_max_length(n); },
+      "Most ready messages; 0: no limit");
+  verb->add_option_function<uint64_t>(
+      "--max-length-bytes", [options](uint64_t n) { options->set_max_length_bytes(n); },
+      "Most bytes of ready bodies; 0: no limit");
+  static const std::map<std::string, int> kOverflows = {
+      {"drop-head", v1::OVERFLOW_POLICY_DROP_HEAD},
+      {"reject-publish", v1::OVERFLOW_POLICY_REJECT_PUBLISH},
+      {"reject-publish-dlx", v1::OVERFLOW_POLICY_REJECT_PUBLISH_DLX}};
+  verb->add_option_function<int>(
+          "--overflow",
+          [options](int policy) { options->set_overflow(static_cast<v1::OverflowPolicy>(policy)); },
+          "At a limit: drop-head (default), reject-publish, reject-publish-dlx")
+      ->transform(CLI::CheckedTransformer(kOverflows).description(""))
+      ->type_name("POLICY");
+  verb->add_option_function<std::string>(
+      "--dead-letter-exchange",
+      [options](const std::string& name) { options->set_dead_letter_exchange(name); },
+      "Where rejected, expired and dropped messages go; \"\": the default exchange");
+  verb->add_option_function<std::string>(
+      "--dead-letter-routing-key",
+      [options](const std::string& key) { options->set_dead_letter_routing_key(key); },
+      "Their routing key there; left out: the ones they have");
+  verb->add_option_function<uint32_t>(
+      "--delivery-limit", [options](uint32_t n) { options->set_delivery_limit(n); },
+      "Dead-letter a message after so many deliveries; 0: no limit");
+}
 
 void AddQueueCommands(CLI::App& app, Context& context) {
   CLI::App* queue = app.add_subcommand("queue", "List, look into, declare, delete queues");

@@ -22,6 +22,7 @@ Json Row(const v1::Queue& queue, bool with_virtual_host) {
   row["consumers"] = queue.consumers();
   row["oldest"] = Age(queue.head_ready_since());
   row["durable"] = queue.options().durable() ? "yes" : "no";
+  row["policy"] = queue.policy().empty() ? "-" : queue.policy();
   return row;
 }
 

@@ -63,7 +63,7 @@ void AddUserSet(CLI::App* noun, Context& context) {
                    "File with what `warren hash-password` prints, or rabbitmq-sha256:…; - as above")
       ->excludes(password);
   verb->add_option("--tag", sources->tags,
-                   "administrator, monitoring or management; instead of those they had");
+                   "administrator, monitoring, policymaker or management; instead of those they had");
   verb->add_option("--certificate", sources->certificates,
                    "Name in a certificate that logs in as this user: cn:…, dns:…, uri:…, email:…; "
                    "instead of those they had");
