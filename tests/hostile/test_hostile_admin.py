@@ -199,7 +199,7 @@ def requests_with_pages() -> list[str]:
         method.name
         for method in ADMIN.methods
         if "page_token" in method.input_type.fields_by_name
-        and method.name not in ("ListUsers", "ListPolicies")
+        and method.name != "ListUsers"
     ]
 
 

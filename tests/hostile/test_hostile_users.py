@@ -162,6 +162,34 @@ def test_only_administrators_and_never_the_last_one(
     assert list(Admin(broker, "anna").users()) == ["anna"]
 
 
+def test_policies_are_set_by_who_may_in_the_virtual_hosts_that_they_may_enter(
+    new_broker: Callable[..., WarrenProcess],
+) -> None:
+    broker = new_broker("memory:", "--drain-timeout=0s").start()
+    admin = make_first(broker)
+    admin.must("CreateVirtualHost", name="shop")
+    for name, tags in (("maker", ["policymaker"]), ("watcher", ["monitoring", "management"])):
+        admin.must("PutUser", name=name, password=PASSWORD, tags=tags)
+        admin.must("SetPermissions", user=name, permissions={})  # enters "/", and no more
+    short = {"name": "short", "pattern": ".*", "queue_options": {"max_length": 1}}
+    maker, watcher = Admin(broker, "maker"), Admin(broker, "watcher")
+    maker.must("PutPolicy", policy=short)
+    for who, method, fields in (
+        (maker, "PutPolicy", {"policy": short | {"virtual_host": "shop"}}),
+        (maker, "DeletePolicy", {"name": "short", "virtual_host": "shop"}),
+        (maker, "ListPolicies", {"virtual_host": "shop"}),
+        (watcher, "PutPolicy", {"policy": short}),
+        (watcher, "DeletePolicy", {"name": "short"}),
+    ):
+        refusal = who.refused(method, **fields)
+        assert (refusal.code, refusal.reason) == ("PERMISSION_DENIED", "ACCESS_REFUSED"), method
+    admin.must("PutPolicy", policy=short | {"virtual_host": "shop"})
+    assert len(watcher.must("ListPolicies").policies) == 2  # monitoring sees all hosts
+    assert len(maker.must("ListPolicies").policies) == 1
+    maker.must("DeletePolicy", name="short")
+    broker.kill()
+
+
 def test_users_of_the_file_win_and_stay_as_they_are(
     new_broker: Callable[..., WarrenProcess], durable_storage: Storage, tmp_path: Any
 ) -> None:

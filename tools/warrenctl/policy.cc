@@ -14,7 +14,8 @@ using Json = nlohmann::ordered_json;
 std::string Settings(const v1::Policy& policy) {
   std::string text;
   // Options that aren't set say so by being 0, false or "".
-  for (const auto& [name, value] : MessageToJson(policy.queue_options()).items()) {
+  const Json options = MessageToJson(policy.queue_options());
+  for (const auto& [name, value] : options.items()) {
     if (value == 0 || value == false || value == "" || value == "unspecified") continue;
     text += (text.empty() ? "" : " ") + name + "=" +
             (value.is_string() ? value.get<std::string>() : value.dump());
