@@ -39,6 +39,7 @@ void World::Act(const PlannedStep& step) {
     case Action::kDeclareExchange:
     case Action::kDeleteExchange:
     case Action::kMoveMessages:
+    case Action::kChangePolicy:
     case Action::kCancelScheduled: return Change(step.action, random);
     case Action::kPassTime: return PassTime(random.Chance(90) ? random.From(1, 12) : 60);
     case Action::kPassTimeLate: return PassTimeLate(random);

@@ -76,9 +76,34 @@ void World::Change(Action action, Random& random) {
           .max_messages = static_cast<uint32_t>(random.From(1, 6))});
     case Action::kCancelScheduled:
       return Do(CancelSome(request, queue.name, random));
+    case Action::kChangePolicy: {
+      const std::string name(1, static_cast<char>('a' + random.Below(4)));
+      if (random.Chance(30)) return Do(core::DeletePolicy{request, kHost, name});
+      return Do(core::PutPolicy{request, RandomPolicy(name, random)});
+    }
     default:
       return;
   }
+}
+
+storage::Policy World::RandomPolicy(const std::string& name, Random& random) const {
+  const QueueSetting& queue = settings_.queues[random.Below(settings_.queues.size())];
+  storage::Policy policy{.virtual_host = kHost,
+                         .name = name,
+                         .pattern = random.Chance(30) ? ".*" : "^" + queue.name,
+                         .target = static_cast<storage::PolicyTarget>(random.From(1, 3)),
+                         .priority = static_cast<int32_t>(random.From(-1, 1))};
+  const storage::QueueOptions any = RandomQueueOptions(random, settings_.paging);
+  policy.queue.message_ttl_ms = any.message_ttl_ms;
+  policy.queue.max_length = any.max_length;
+  policy.queue.max_length_bytes = any.max_length_bytes;
+  policy.queue.overflow = any.overflow;
+  policy.queue.dead_letter_exchange = any.dead_letter_exchange;
+  policy.queue.dead_letter_routing_key = any.dead_letter_routing_key;
+  policy.queue.delivery_limit = any.delivery_limit;
+  if (random.Chance(20)) policy.queue.expires_ms = random.From(20, 100);
+  policy.alternate_exchange = RandomExchangeOptions(random).alternate_exchange;
+  return policy;
 }
 
 // By what the broker calls them, by their message ids, or all.

@@ -40,6 +40,7 @@ constexpr Kind kKinds[] = {
     {Action::kDeleteExchange, "delete exchange", kTopology, 2, true},
     {Action::kMoveMessages, "move messages", kTopology, 8, true},
     {Action::kCancelScheduled, "cancel scheduled", kTopology, 4, true},
+    {Action::kChangePolicy, "change policy", kTopology, 8, true},
     {Action::kPassTime, "pass time", kClock, 70, false},
     {Action::kPassTimeLate, "pass time late", kClock, 30, true},
     {Action::kTakeBatch, "take batch", kJournal, 70, false},

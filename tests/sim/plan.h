@@ -33,6 +33,7 @@ enum class Action : uint8_t {
   // Operators
   kMoveMessages,
   kCancelScheduled,
+  kChangePolicy,
   // Clock
   kPassTime,
   kPassTimeLate,  // the broker isn't told until it is over

@@ -124,6 +124,7 @@ class World {
 
   // ---- Changes of topology (changes.cc) ----
   void Change(Action action, Random& random);
+  storage::Policy RandomPolicy(const std::string& name, Random& random) const;
   core::CancelScheduledMessages CancelSome(core::RequestId request, const std::string& queue,
                                            Random& random);
   void DeclareAll();

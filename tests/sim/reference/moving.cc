@@ -46,8 +46,10 @@ void Reference::Move(ReferenceQueue& from, const Copy& copy, ReferenceQueue& to)
   if (message.expiration_ms) {
     // Both times to live began together in the queue that it leaves, and the shorter one counted.
     int64_t own_ms = copy.expires_at_ms;
-    const auto& ttl_ms = from.options.message_ttl_ms;
+    const auto& ttl_ms = from.declared.message_ttl_ms;
     if (ttl_ms && *ttl_ms < *message.expiration_ms) own_ms += *message.expiration_ms - *ttl_ms;
+    // But for what a policy has taken from it.
+    own_ms = std::max(own_ms, message.published_at_ms + *message.expiration_ms);
     moved.expires_at_ms = own_ms;
   }
   if (const auto& ttl_ms = to.options.message_ttl_ms) {

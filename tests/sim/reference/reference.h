@@ -142,6 +142,11 @@ class Reference {
   bool IsAnsweredNow(core::RequestId request) const;
   void ExpectConfirm(Origin origin, core::Outcome outcome, bool at_once, std::string error = "");
 
+  // ---- Policies (policies.cc) ----
+  void Handle(const core::PutPolicy& c);
+  void Handle(const core::DeletePolicy& c);
+  void FollowPolicies();
+
   // ---- Topology (topology.cc) ----
   void Handle(const core::DeclareExchange& c);
   void Handle(const core::DeleteExchange& c);
@@ -250,6 +255,8 @@ class Reference {
 
   int64_t now_ms_ = 0;
   ReferenceState state_;
+  uint64_t last_policy_ = 0;
+  std::optional<core::RequestId> policy_changed_;  // in this step; who asked
   bool stopping_ = false;
   std::map<core::ConsumerId, Consumer> consumers_;
   std::map<core::PublisherId, std::string> publishers_;  // producer id, or ""

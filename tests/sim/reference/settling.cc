@@ -128,7 +128,8 @@ void Reference::SettleOne(const Held& held, const core::Settlement& settlement,
 void Reference::Requeue(ReferenceQueue& queue, Copy& copy, std::optional<int64_t> delay_ms,
                         bool in_transaction) {
   const std::optional<storage::RetryPolicy>& retry = queue.options.retry;
-  const uint32_t limit = retry ? retry->max_attempts : queue.options.delivery_limit;
+  uint32_t limit = queue.options.delivery_limit;
+  if (retry && (limit == 0 || retry->max_attempts < limit)) limit = retry->max_attempts;
   if (limit != 0 && copy.deliveries >= limit) {
     return Kill(queue, copy, storage::DeathReason::kDeliveryLimit, in_transaction);
   }

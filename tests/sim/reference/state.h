@@ -16,6 +16,7 @@
 #include "server/core/inspection.h"
 #include "storage/message.h"
 #include "storage/options.h"
+#include "storage/policy.h"
 
 namespace warren::sim {
 
@@ -71,7 +72,9 @@ struct SeenUntil {
 struct ReferenceQueue {
   uint64_t number = 0;
   std::string name;
-  storage::QueueOptions options;
+  storage::QueueOptions declared;
+  storage::QueueOptions options;  // as a policy makes them
+  uint64_t policy = 0;            // its number; 0: none counts
   core::ConsumerId owner;  // of an exclusive one
   int64_t last_used_ms = 0;
   std::vector<Copy> copies;
@@ -97,7 +100,8 @@ int64_t DeadlineOf(const Copy& copy);
 struct ReferenceExchange {
   uint64_t number = 0;
   std::string name;
-  storage::ExchangeOptions options;
+  storage::ExchangeOptions declared;
+  storage::ExchangeOptions options;  // as a policy makes them
   std::map<std::string, SeenUntil> seen;
 };
 
@@ -115,16 +119,26 @@ struct ReferenceBinding {
   }
 };
 
+struct ReferencePolicy {
+  uint64_t number = 0;  // another one each time that it is set
+  storage::Policy policy;
+};
+
 struct ReferenceState {
   uint64_t next_number = 1;  // of everything, so that order of numbers is order of making
   std::map<uint64_t, ReferenceQueue> queues;
   std::vector<ReferenceExchange> exchanges;
   std::vector<ReferenceBinding> bindings;  // in the order in which they were made
+  std::map<std::string, ReferencePolicy> policies;
   std::map<std::string, uint64_t> sequences;          // of producers, the last one
   std::map<std::string, std::set<uint64_t>> refused;  // of producers, those up to it that were
 
   ReferenceQueue* FindQueue(std::string_view name);
   ReferenceExchange* FindExchange(std::string_view name);
+  // Null if none counts.
+  const ReferencePolicy* PolicyFor(const std::string& name, storage::PolicyTarget target) const;
+  void FollowPolicy(ReferenceQueue& queue) const;
+  void FollowPolicy(ReferenceExchange& exchange) const;
 };
 
 }  // namespace warren::sim

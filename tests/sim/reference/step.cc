@@ -27,6 +27,7 @@ Reference::Reference() {
   for (const auto& [name, type] : kPredeclared) {
     state_.exchanges.push_back({.number = state_.next_number++,
                                 .name = name,
+                                .declared = {.type = type, .durable = true},
                                 .options = {.type = type, .durable = true}});
   }
   snapshots_[0] = state_;
@@ -44,6 +45,7 @@ std::string Reference::Step(int64_t now_ms, const core::Command& command,
   rests_on_ = 0;
   std::visit([this](const auto& c) { Handle(c); }, command);
   RunTimers();
+  FollowPolicies();
   FinishRound();
   for (const core::Effect& effect : effects) Release(effect);
   FinishRound();

@@ -26,7 +26,7 @@ absl::StatusOr<ReferenceQueue*> Reference::GetQueue(const std::string& name,
 void Reference::Handle(const core::DeclareExchange& c) {
   const ReferenceExchange* existing = state_.FindExchange(c.name);
   if (existing != nullptr) {
-    const bool differs = c.options && *c.options != existing->options;
+    const bool differs = c.options && *c.options != existing->declared;
     return Reply(c.request, differs ? Fail(absl::StatusCode::kFailedPrecondition, "OPTIONS_DIFFER")
                                     : absl::OkStatus());
   }
@@ -37,7 +37,8 @@ void Reference::Handle(const core::DeclareExchange& c) {
     return Reply(c.request, Fail(absl::StatusCode::kPermissionDenied, "NAME_RESERVED"));
   }
   state_.exchanges.push_back(
-      {.number = state_.next_number++, .name = c.name, .options = *c.options});
+      {.number = state_.next_number++, .name = c.name, .declared = *c.options});
+  state_.FollowPolicy(state_.exchanges.back());
   if (c.options->durable) RestOn(open_lsn_);
   Reply(c.request, absl::OkStatus());
 }
@@ -73,7 +74,7 @@ absl::StatusOr<ReferenceQueue*> Reference::Declare(
   if (state_.FindQueue(name) != nullptr) {
     const absl::StatusOr<ReferenceQueue*> queue = GetQueue(name, owner);
     if (!queue.ok()) return queue;
-    if (options && *options != (*queue)->options) {
+    if (options && *options != (*queue)->declared) {
       return Fail(absl::StatusCode::kFailedPrecondition, "OPTIONS_DIFFER");
     }
     (*queue)->last_used_ms = now_ms_;
@@ -94,7 +95,8 @@ absl::StatusOr<ReferenceQueue*> Reference::Declare(
   ReferenceQueue& queue = state_.queues[number];
   queue.number = number;
   queue.name = name;
-  queue.options = *options;
+  queue.declared = *options;
+  state_.FollowPolicy(queue);
   if (options->exclusive) queue.owner = owner;
   queue.last_used_ms = now_ms_;
   if (queue.durable()) RestOn(open_lsn_);
