@@ -15,6 +15,7 @@
 #include "storage/options.h"
 #include "storage/policy.h"
 #include "storage/user.h"
+#include "storage/virtual_host_limits.h"
 
 namespace warren::storage {
 
@@ -24,10 +25,12 @@ struct IdsReserved {
   uint64_t below = 0;
 };
 
-// Live. One that is being deleted is gone for everybody; what is left in it follows.
+// Live. Instead of the one of that name. One that is being deleted is gone for everybody; what is
+// left in it follows.
 struct VirtualHostDeclared {
   std::string name;
   bool deleting = false;
+  VirtualHostLimits limits = {};
 };
 
 // All in it has been removed by records of their own.

@@ -21,8 +21,9 @@ using AdminBroker = A::WithRawMethod_GetOverview<A::WithRawMethod_GetConfigurati
     A::WithRawMethod_SetLogLevels<A::WithRawMethod_Drain<A::WithRawMethod_ListConnections<
     A::WithRawMethod_CloseConnection<A::WithRawMethod_ListConsumers<A::Service>>>>>>>;
 using AdminTopology = A::WithRawMethod_ListVirtualHosts<A::WithRawMethod_CreateVirtualHost<
-    A::WithRawMethod_DeleteVirtualHost<A::WithRawMethod_ListExchanges<A::WithRawMethod_ListQueues<
-    A::WithRawMethod_ListBindings<A::WithRawMethod_ExplainRoute<AdminBroker>>>>>>>;
+    A::WithRawMethod_DeleteVirtualHost<A::WithRawMethod_SetVirtualHostLimits<
+    A::WithRawMethod_ListExchanges<A::WithRawMethod_ListQueues<
+    A::WithRawMethod_ListBindings<A::WithRawMethod_ExplainRoute<AdminBroker>>>>>>>>;
 using AdminMessages = A::WithRawMethod_PeekQueue<A::WithRawMethod_MoveMessages<
     A::WithRawMethod_ListScheduledMessages<A::WithRawMethod_CancelScheduledMessages<
     AdminTopology>>>>;

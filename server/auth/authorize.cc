@@ -79,6 +79,9 @@ struct Table {
   absl::Status operator()(const core::DeleteVirtualHost&) const {
     return access.MustHave(Tag::kAdministrator);
   }
+  absl::Status operator()(const core::SetVirtualHostLimits&) const {
+    return access.MustHave(Tag::kAdministrator);
+  }
   absl::Status operator()(const core::PutUser&) const {
     return access.MustHave(Tag::kAdministrator);
   }

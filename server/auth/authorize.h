@@ -12,8 +12,9 @@
 //   cancel scheduled                                                     queue
 //   move                                       destination               source
 //
-// Declaring and deleting a virtual host and changing users takes the tag administrator, who may cancel
-// and move everywhere, and set and delete policies; so may policymaker, with access to the virtual host.
+// Declaring, limiting and deleting a virtual host and changing users takes the tag administrator,
+// who may cancel and move everywhere, and set and delete policies; so may policymaker, with access to
+// the virtual host.
 //
 // Passive declarations, settlements and everything else take access to the virtual host alone. A
 // queue that the broker is to name is taken as "amq.gen-".

@@ -196,6 +196,7 @@ class Broker {
   // What is declared or set under a name, until the next step; null if nothing is. O(1), or the logarithm of
   // the virtual hosts.
   bool HasVirtualHost(const std::string& name) const;
+  const storage::VirtualHostLimits* LimitsOf(const std::string& virtual_host) const;
   const storage::ExchangeOptions* ExchangeOptionsOf(const std::string& virtual_host,
                                                     const std::string& name) const;
   const storage::QueueOptions* QueueOptionsOf(const std::string& virtual_host,

@@ -91,6 +91,7 @@ class Broker::Impl {
     PublisherId id;
     VirtualHost* virtual_host = nullptr;
     Producer* producer = nullptr;  // none without a producer id
+    bool is_stream = false;
   };
   struct Lease {
     Queue* queue = nullptr;
@@ -212,6 +213,13 @@ class Broker::Impl {
   bool Shrink(Queue& queue);
   // The host is being deleted: nobody is answered by its changes any more, but by this.
   void AbandonPolicyChange(const VirtualHost& host, const absl::Status& status);
+
+  // ---- Limits of virtual hosts (host_limits.cc) ----
+  void Handle(SetVirtualHostLimits&);
+  // RESOURCE_EXHAUSTED if the host has no room for one more queue or stream, or for such a body.
+  static absl::Status CheckQueueLimit(const VirtualHost& host);
+  static absl::Status CheckStreamLimit(const VirtualHost& host);
+  static absl::Status CheckBodyLimit(const VirtualHost& host, const storage::Message& message);
 
   // ---- Users (users.cc) ----
   void Handle(PutUser&);

@@ -17,6 +17,7 @@
 #include "storage/options.h"
 #include "storage/policy.h"
 #include "storage/user.h"
+#include "storage/virtual_host_limits.h"
 
 namespace warren::core {
 
@@ -58,6 +59,13 @@ struct DeletePolicy {
   RequestId request;
   std::string virtual_host;
   std::string name;
+};
+
+// Instead of those it had. They refuse what is new; what is there stays.
+struct SetVirtualHostLimits {
+  RequestId request;
+  std::string name;
+  storage::VirtualHostLimits limits;
 };
 
 struct DeclareExchange {
@@ -188,7 +196,8 @@ struct OpenPublisher {
   PublisherId publisher;
   std::string virtual_host;
   std::string producer_id;  // "": no deduplication by sequence
-  // A stream owns its producer id: the stream that had it before is closed.
+  // A stream owns its producer id: the stream that had it before is closed. Only streams do, and
+  // only they count for their virtual host's max_streams.
   bool takes_over = false;
 };
 
@@ -345,11 +354,11 @@ struct BeginShutdown {};
 struct FinishShutdown {};
 
 using Command =
-    std::variant<DeclareVirtualHost, DeleteVirtualHost, DeclareExchange, DeleteExchange,
-                 DeclareQueue, DeleteQueue, PurgeQueue, MoveMessages, CancelScheduledMessages, Bind,
-                 Unbind, PutUser, DeleteUser, SetPermissions, ClearPermissions, PutPolicy,
-                 DeletePolicy, OpenPublisher, Publish, ClosePublisher, Subscribe, Settle, HandedOver,
-                 SetPrefetch, DrainConsumer, CloseConsumer, Get, Ack, Commit, Paged, Tick, Durable,
-                 BeginShutdown, FinishShutdown>;
+    std::variant<DeclareVirtualHost, DeleteVirtualHost, SetVirtualHostLimits, DeclareExchange,
+                 DeleteExchange, DeclareQueue, DeleteQueue, PurgeQueue, MoveMessages,
+                 CancelScheduledMessages, Bind, Unbind, PutUser, DeleteUser, SetPermissions,
+                 ClearPermissions, PutPolicy, DeletePolicy, OpenPublisher, Publish, ClosePublisher,
+                 Subscribe, Settle, HandedOver, SetPrefetch, DrainConsumer, CloseConsumer, Get, Ack,
+                 Commit, Paged, Tick, Durable, BeginShutdown, FinishShutdown>;
 
 }  // namespace warren::core

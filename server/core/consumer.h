@@ -18,6 +18,7 @@ class VirtualHost;
 // 2. It is on its queue's ring of available consumers if and only if WantsMore().
 struct Consumer {
   ConsumerId id;
+  ConsumerId stream;  // its own number if it has a stream for itself
   std::string name;
   VirtualHost* virtual_host = nullptr;
   Queue* queue = nullptr;

@@ -45,6 +45,9 @@ absl::StatusOr<Consumer*> Broker::Impl::AddConsumer(Subscribe& c) {
                  "the broker is shutting down; connect again later");
   }
   const ConsumerId stream = c.stream ? c.stream : c.consumer;
+  if (!(*host)->consume_streams.contains(stream)) {
+    if (absl::Status status = CheckStreamLimit(**host); !status.ok()) return status;
+  }
   const absl::StatusOr<Queue*> queue = c.declare ? Declare(**host, c.queue, c.declare, stream)
                                                  : GetQueue(c.virtual_host, c.queue, stream);
   if (!queue.ok()) return queue.status();
@@ -63,6 +66,7 @@ absl::StatusOr<Consumer*> Broker::Impl::AddConsumer(Subscribe& c) {
   auto owned = std::make_unique<Consumer>();
   Consumer& consumer = *owned;
   consumer.id = c.consumer;
+  consumer.stream = stream;
   consumer.name = c.consumer_name.empty() ? MakeName("amq.ctag-") : c.consumer_name;
   consumer.virtual_host = *host;
   consumer.queue = *queue;
@@ -72,6 +76,7 @@ absl::StatusOr<Consumer*> Broker::Impl::AddConsumer(Subscribe& c) {
   consumer.owner = c.owner;
   WARREN_CHECK(consumers_.emplace(consumer.id, std::move(owned)).second);
   (*host)->consumers.emplace(consumer.name, &consumer);
+  ++(*host)->consume_streams[stream];
   (*queue)->consumers.emplace(consumer.id, &consumer);
   (*queue)->had_consumer = true;
   return &consumer;
@@ -138,7 +143,10 @@ void Broker::Impl::RemoveConsumer(Consumer& consumer) {
 void Broker::Impl::ForgetConsumer(Consumer& consumer) {
   consumer.queue->available.Remove(consumer);
   consumer.queue->consumers.erase(consumer.id);
-  consumer.virtual_host->consumers.erase(consumer.name);
+  VirtualHost& host = *consumer.virtual_host;
+  host.consumers.erase(consumer.name);
+  const auto stream = host.consume_streams.find(consumer.stream);
+  if (--stream->second == 0) host.consume_streams.erase(stream);
   consumers_.erase(consumer.id);
 }
 

@@ -126,6 +126,8 @@ struct VirtualHostFigures {
   std::string name;
   uint64_t queues = 0;
   uint64_t exchanges = 0;  // with the default exchange
+  uint64_t streams = 0;
+  storage::VirtualHostLimits limits;
   uint64_t ready = 0;
   uint64_t delayed = 0;
   uint64_t unsettled = 0;

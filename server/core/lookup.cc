@@ -13,6 +13,11 @@ bool Broker::HasVirtualHost(const std::string& name) const {
   return impl_->FindVirtualHost(name) != nullptr;
 }
 
+const storage::VirtualHostLimits* Broker::LimitsOf(const std::string& virtual_host) const {
+  const VirtualHost* host = impl_->FindVirtualHost(virtual_host);
+  return host == nullptr ? nullptr : &host->limits;
+}
+
 const storage::ExchangeOptions* Broker::ExchangeOptionsOf(const std::string& virtual_host,
                                                           const std::string& name) const {
   const VirtualHost* host = impl_->FindVirtualHost(virtual_host);

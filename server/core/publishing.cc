@@ -22,27 +22,32 @@ constexpr int64_t kDelayMaxMs = int64_t{100} * 366 * 24 * 3600 * 1000;
 void Broker::Impl::Handle(OpenPublisher& c) {
   const absl::StatusOr<VirtualHost*> host = GetVirtualHost(c.virtual_host);
   if (!host.ok()) return Emit(PublisherClosed{c.publisher, host.status()});
-  Publisher publisher{.id = c.publisher, .virtual_host = *host};
+  Publisher publisher{.id = c.publisher, .virtual_host = *host, .is_stream = c.takes_over};
+  auto owner = publishers_.end();
   if (!c.producer_id.empty()) {
-    Producer& producer = producers_.Get(c.virtual_host, c.producer_id, now_ms_);
+    publisher.producer = &producers_.Get(c.virtual_host, c.producer_id, now_ms_);
     timers_.GoOffBy(producers_timer_, TimerKind::kProducers, 0,
                     now_ms_ + options_.producer_expiry_ms);
-    if (c.takes_over) {
-      const auto owner = publishers_.find(producer.owner);
-      if (owner != publishers_.end()) {
-        const Subject subject{"producer", c.producer_id, c.virtual_host};
-        Emit(PublisherClosed{
-            producer.owner,
-            Error(absl::StatusCode::kAborted, "PRODUCER_TAKEN_OVER", subject,
-                  absl::StrCat(Describe(subject), " was opened by another stream, which has it "
-                               "now; use one stream a producer id"))});
-        RemovePublisher(owner->second);
-      }
-      producer.owner = c.publisher;
-    }
-    ++producer.publishers;
-    publisher.producer = &producer;
+    if (c.takes_over) owner = publishers_.find(publisher.producer->owner);
   }
+  if (owner != publishers_.end()) {
+    const Subject subject{"producer", c.producer_id, c.virtual_host};
+    Emit(PublisherClosed{
+        owner->first,
+        Error(absl::StatusCode::kAborted, "PRODUCER_TAKEN_OVER", subject,
+              absl::StrCat(Describe(subject), " was opened by another stream, which has it "
+                           "now; use one stream a producer id"))});
+    RemovePublisher(owner->second);
+  } else if (c.takes_over) {  // else it has the place of the one before
+    if (absl::Status full = CheckStreamLimit(**host); !full.ok()) {
+      return Emit(PublisherClosed{c.publisher, full});
+    }
+  }
+  if (publisher.producer != nullptr) {
+    if (c.takes_over) publisher.producer->owner = c.publisher;
+    ++publisher.producer->publishers;
+  }
+  if (publisher.is_stream) ++(*host)->publish_streams;
   publishers_.emplace(c.publisher, publisher);
   // What it is told was taken is durable by then.
   ledger_.Wait(Effect(PublisherOpened{
@@ -60,6 +65,7 @@ void Broker::Impl::RemovePublisher(Publisher& publisher) {
     --producer->publishers;
     if (producer->owner == publisher.id) producer->owner = {};
   }
+  if (publisher.is_stream) --publisher.virtual_host->publish_streams;
   publishers_.erase(publisher.id);
 }
 
@@ -114,6 +120,7 @@ void Broker::Impl::PublishOne(Publisher& publisher, uint64_t sequence, Publicati
   if (known == Sequence::kTaken) return repeated();
   // Nor is a sequence spent that it refuses: mended, the message may come again under it, until a
   // later one has been used.
+  if (publication.refused.ok()) publication.refused = CheckBodyLimit(host, *publication.message);
   if (!publication.refused.ok()) {
     return Refuse(publisher, sequence, std::move(publication.refused));
   }

@@ -91,7 +91,9 @@ absl::Status Broker::Impl::RestoreOne(storage::IdsReserved&& r) {
 }
 
 absl::Status Broker::Impl::RestoreOne(storage::VirtualHostDeclared&& r) {
-  AddVirtualHost(r.name).deleting = r.deleting;
+  VirtualHost& host = AddVirtualHost(r.name);
+  host.deleting = r.deleting;
+  host.limits = r.limits;
   return absl::OkStatus();
 }
 

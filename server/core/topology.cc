@@ -216,6 +216,7 @@ absl::StatusOr<Queue*> Broker::Impl::Declare(VirtualHost& host, const std::strin
                  absl::StrCat("the broker has ", queues_.size(), " queues, its limit is ",
                               options_.max_queues, "; delete some, or raise limits.max_queues"));
   }
+  if (absl::Status status = CheckQueueLimit(host); !status.ok()) return status;
   Queue& queue = AddQueue(host, {NextId()}, name.empty() ? MakeName("amq.gen-") : name, *options);
   ++usage_.queues_declared_total;
   ++usage_.queues_created_total;

@@ -101,6 +101,7 @@ absl::Status Broker::Impl::Prepare(Publication& publication, Transaction& transa
   VirtualHost& host = *transaction.host;
   if (!publication.refused.ok()) return publication.refused;
   storage::Message& message = *publication.message;
+  if (absl::Status status = CheckBodyLimit(host, message); !status.ok()) return status;
   const absl::StatusOr<Exchange*> exchange = FindTarget(host, message);
   if (!exchange.ok()) return exchange.status();
   message.published_at_ms = now_ms_;

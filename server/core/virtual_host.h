@@ -13,6 +13,7 @@
 #include "server/core/exchange.h"
 #include "server/core/policies.h"
 #include "server/core/queue.h"
+#include "storage/virtual_host_limits.h"
 
 namespace warren::core {
 
@@ -29,6 +30,8 @@ class VirtualHost {
   std::vector<RequestId> asked_to_delete;
   std::vector<RequestId> asked_to_declare;  // another one of its name
 
+  storage::VirtualHostLimits limits;
+
   // Sums over its queues, kept by them.
   struct Messages {
     uint64_t ready = 0;
@@ -38,6 +41,11 @@ class VirtualHost {
   Messages messages;
   size_t queue_count() const { return queues_.size(); }
   size_t exchange_count() const { return exchanges_.size(); }  // but for the default exchange
+
+  // Streams that publish to it, and those that consume from it by how many consumers each has here.
+  size_t publish_streams = 0;
+  absl::flat_hash_map<ConsumerId, size_t> consume_streams;
+  size_t stream_count() const { return publish_streams + consume_streams.size(); }
 
   // Null if there is none of that name.
   Exchange* FindExchange(std::string_view exchange) const;

@@ -30,6 +30,8 @@ Part<VirtualHostFigures, std::string> Broker::Impl::WalkVirtualHosts(
     items.push_back({.name = host.name,
                      .queues = host.queue_count(),
                      .exchanges = host.exchange_count() + 1,
+                     .streams = host.stream_count(),
+                     .limits = host.limits,
                      .ready = host.messages.ready,
                      .delayed = host.messages.delayed,
                      .unsettled = host.messages.unsettled});

@@ -21,6 +21,7 @@ template <typename T, typename U>
 concept Is = std::same_as<std::remove_const_t<T>, U>;
 
 inline constexpr auto kInt = [](auto& io, auto& value) { io.Int(value); };
+inline constexpr auto kUint = [](auto& io, auto& value) { io.Uint(value); };
 inline constexpr auto kText = [](auto& io, auto& value) { io.Text(value); };
 inline constexpr auto kFields = [](auto& io, auto& value) { Fields(io, value); };
 
@@ -57,6 +58,12 @@ void Fields(auto& io, Is<QueueOptions> auto& o) {
   io.Uint(o.delivery_limit);
   io.Optional(o.retry, kFields);
   io.Int(o.deduplication_window_ms);
+}
+
+void Fields(auto& io, Is<VirtualHostLimits> auto& l) {
+  io.Optional(l.max_queues, kUint);
+  io.Optional(l.max_streams, kUint);
+  io.Optional(l.max_message_bytes, kUint);
 }
 
 void Fields(auto& io, Is<UserPermissions> auto& p) {
@@ -126,6 +133,7 @@ void Fields(auto& io, Is<IdsReserved> auto& r) { io.Uint(r.below); }
 void Fields(auto& io, Is<VirtualHostDeclared> auto& r) {
   io.Text(r.name);
   if (io.Since(3)) io.Flag(r.deleting);
+  if (io.Since(5)) Fields(io, r.limits);
 }
 
 void Fields(auto& io, Is<VirtualHostDeleted> auto& r) { io.Text(r.name); }

@@ -22,7 +22,9 @@ namespace warren::storage {
 // Version of the encoding that is written. Readers take this one and all before it.
 //   2  ProducerAdvanced::refused
 //   3  VirtualHostDeclared::deleting
-inline constexpr uint8_t kCodecVersion = 4;
+//   4  PolicyPut, PolicyDeleted
+//   5  VirtualHostDeclared::limits
+inline constexpr uint8_t kCodecVersion = 5;
 
 // Appends to a string that the caller owns.
 class Writer {

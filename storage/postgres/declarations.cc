@@ -1,5 +1,7 @@
 #include "storage/postgres/declarations.h"
 
+#include <optional>
+#include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
@@ -31,6 +33,10 @@ std::string Bytea(std::string_view bytes) {
 }
 
 int64_t Signed(uint64_t id) { return static_cast<int64_t>(id); }
+
+std::string NumberOrNull(const std::optional<uint64_t>& number) {
+  return number ? std::to_string(Signed(*number)) : "NULL";
+}
 
 // Columns as literals of arrays, for unnest: parsed faster than rows of VALUES.
 class Column {
@@ -223,17 +229,24 @@ void Declarations::WriteVirtualHosts(std::string& sql) const {
       deleted.Bytes(name);
       continue;
     }
-    const bool deleting = std::get<VirtualHostDeclared>(*record).deleting;
+    const auto& host = std::get<VirtualHostDeclared>(*record);
     absl::StrAppend(&values, values.empty() ? "" : ",", "(", Bytea(name), ",", Literal(name), ",",
-                    deleting ? "true" : "false", ")");
+                    host.deleting ? "true" : "false", ",", NumberOrNull(host.limits.max_queues), ",",
+                    NumberOrNull(host.limits.max_streams), ",",
+                    NumberOrNull(host.limits.max_message_bytes), ")");
   }
   if (!deleted.empty()) {
     absl::StrAppend(&sql, "DELETE FROM warren.virtual_hosts WHERE name_bytes = ANY (",
                     deleted.Byteas(), ");");
   }
   if (!values.empty()) {
-    absl::StrAppend(&sql, "INSERT INTO warren.virtual_hosts (name_bytes,name,deleting) VALUES ",
-                    values, " ON CONFLICT (name_bytes) DO UPDATE SET deleting=excluded.deleting;");
+    absl::StrAppend(&sql,
+                    "INSERT INTO warren.virtual_hosts (name_bytes,name,deleting,max_queues,"
+                    "max_streams,max_message_bytes) VALUES ",
+                    values,
+                    " ON CONFLICT (name_bytes) DO UPDATE SET deleting=excluded.deleting,"
+                    "max_queues=excluded.max_queues,max_streams=excluded.max_streams,"
+                    "max_message_bytes=excluded.max_message_bytes;");
   }
 }
 

@@ -108,10 +108,14 @@ class Recovery {
   }
 
   absl::Status VirtualHosts() {
-    const std::string columns = "name_bytes, deleting";
-    return Table("warren.virtual_hosts", columns, 2, " ORDER BY 1", [this](CopyReader& in) {
+    const std::string columns = "name_bytes, deleting, max_queues, max_streams, max_message_bytes";
+    return Table("warren.virtual_hosts", columns, 5, " ORDER BY 1", [this](CopyReader& in) {
       VirtualHostDeclared host{std::string(in.Required(in.Bytes()))};
       host.deleting = in.Required(in.Bool());
+      for (auto* limit : {&host.limits.max_queues, &host.limits.max_streams,
+                          &host.limits.max_message_bytes}) {
+        if (const std::optional<int64_t> n = in.Int8()) *limit = static_cast<uint64_t>(*n);
+      }
       if (!in.Finish().ok()) return Damaged("warren.virtual_hosts", host.name, in.Finish());
       return Give(std::move(host));
     });

@@ -147,7 +147,7 @@ TEST_P(JournalContract, LatestDeclarationOfAnIdIsRecovered) {
   const std::vector<Record> latest = {IdsReserved{20}, QueueServing{kQueue, false, {7}},
                                       ProducerAdvanced{"/", "p", 2, 2, {{2, 2}}},
                                       MessageIdSeen{{}, kQueue, "m", 2},
-                                      VirtualHostDeclared{"/", true},
+                                      VirtualHostDeclared{"/", true, {7, std::nullopt, 0}},
                                       UserPut{{.name = "u",
                                                .password_hash = "hash",
                                                .certificates = {"cn:u"},

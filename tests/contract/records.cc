@@ -23,6 +23,13 @@ uint64_t Number(Random& random) { return random() >> (random() % 64); }
 int64_t Signed(Random& random) { return static_cast<int64_t>(random()) >> (random() % 64); }
 bool Coin(Random& random) { return random() % 2 == 0; }
 
+VirtualHostLimits RandomLimits(Random& random) {
+  const auto maybe = [&random] {
+    return Coin(random) ? std::optional(Number(random)) : std::nullopt;
+  };
+  return {.max_queues = maybe(), .max_streams = maybe(), .max_message_bytes = maybe()};
+}
+
 std::optional<int64_t> MaybeSigned(Random& random) {
   return Coin(random) ? std::optional(Signed(random)) : std::nullopt;
 }
@@ -207,7 +214,7 @@ Record RandomRecord(Random& random, size_t kind) {
   const auto id = [&random] { return Number(random); };
   switch (kind) {
     case 0: return IdsReserved{id()};
-    case 1: return VirtualHostDeclared{Text(random), Coin(random)};
+    case 1: return VirtualHostDeclared{Text(random), Coin(random), RandomLimits(random)};
     case 2:
       return ExchangeDeclared{{id()}, Text(random), Text(random), RandomExchangeOptions(random)};
     case 3: return ExchangeDeleted{{id()}};
@@ -259,7 +266,8 @@ void History::Decide() {
 void History::DeclareSomething() {
   switch (Below(5)) {
     case 0:
-      out_.push_back(VirtualHostDeclared{"host-" + std::to_string(Below(5)), Below(4) == 0});
+      out_.push_back(VirtualHostDeclared{"host-" + std::to_string(Below(5)), Below(4) == 0,
+                                         RandomLimits(random_)});
       break;
     case 1: {
       exchanges_.push_back({NextId()});

@@ -33,7 +33,7 @@ auto Members(const auto& r) {
 }
 
 auto Tuple(const IdsReserved& r) { return Members<1>(r); }
-auto Tuple(const VirtualHostDeclared& r) { return Members<2>(r); }
+auto Tuple(const VirtualHostDeclared& r) { return Members<3>(r); }
 auto Tuple(const VirtualHostDeleted& r) { return Members<1>(r); }
 auto Tuple(const ExchangeDeclared& r) { return Members<4>(r); }
 auto Tuple(const ExchangeDeleted& r) { return Members<1>(r); }

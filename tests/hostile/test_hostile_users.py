@@ -147,6 +147,7 @@ def test_only_administrators_and_never_the_last_one(
         ("SetPermissions", {"user": "anna", "permissions": EVERYTHING}),
         ("ClearPermissions", {"user": "root"}),
         ("DeleteVirtualHost", {"name": "/"}),
+        ("SetVirtualHostLimits", {"virtual_host": "/"}),
     ):
         refusal = anna.refused(method, **fields)
         assert (refusal.code, refusal.reason) == ("PERMISSION_DENIED", "ACCESS_REFUSED"), method

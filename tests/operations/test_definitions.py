@@ -215,6 +215,30 @@ def test_a_diff_tells_what_differs(broker: WarrenProcess, tmp_path: Path) -> Non
     ctl("queue", "show", "missing", code=OK)
 
 
+def test_limits_of_virtual_hosts_are_definitions(
+    new_broker, broker: WarrenProcess, tmp_path: Path
+) -> None:
+    ctl = Ctl(broker, tmp_path)
+    file = tmp_path / "definitions.json"
+    limited = {"virtual_host": "shop", "limits": {"max_queues": "1", "max_message_bytes": "0"}}
+    # What is there stays whatever the limits say, so two queues fit under a limit of one.
+    queues = [{"virtual_host": "shop", "name": name, "options": {"durable": True}} for name in "ab"]
+    file.write_text(json.dumps({"warren_definitions": 1, "virtual_hosts": ["shop"],
+        "queues": queues, "virtual_host_limits": [limited]}))  # fmt: skip
+    ctl("definitions", "import", str(file))
+    own = tmp_path / "own.json"
+    ctl("definitions", "export", str(own))
+    assert json.loads(own.read_text())["virtual_host_limits"] == [limited]
+    ctl("definitions", "diff", str(own))
+    ctl("vhost", "limit", "shop", "--max-queues", "2")
+    done = ctl.run("definitions", "diff", str(own), "-o", "json")
+    assert [(r["kind"], r["name"], r["change"]) for r in json.loads(done.stdout)["results"]] == [
+        ("virtual_host_limits", "shop", "updated")
+    ]
+    ctl("definitions", "import", str(own))
+    ctl("definitions", "diff", str(own))
+
+
 def test_documents_that_are_no_good_change_nothing(broker: WarrenProcess, tmp_path: Path) -> None:
     ctl = Ctl(broker, tmp_path)
     file = tmp_path / "bad.json"

@@ -199,6 +199,23 @@ def test_policies_count_at_once(ctl, connection) -> None:
     assert "INVALID_ARGUMENT" in ctl("policy", "set", "bad", "(", "--max-length", "1", code=REFUSED)
 
 
+def test_a_virtual_host_has_limits(broker, ctl) -> None:
+    ctl("vhost", "create", "shop")
+    ctl("vhost", "limit", "shop", "--max-queues", "1", "--max-streams", "0")
+    shop = by_name(ctl.json("vhost", "ls"))["shop"]
+    assert (shop["limits"]["max_queues"], shop["limits"]["max_streams"]) == (1, 0)
+    assert "max_message_bytes" not in shop["limits"]
+    ctl("--vhost", "shop", "queue", "declare", "one", "--durable")
+    told = ctl("--vhost", "shop", "queue", "declare", "two", code=REFUSED)
+    assert "QUEUE_LIMIT" in told and 'virtual host "shop"' in told and "max_queues" in told
+    ctl("vhost", "limit", "none", "--max-queues", "1", code=REFUSED)
+    broker.stop()
+    broker.start()
+    assert by_name(ctl.json("vhost", "ls"))["shop"]["limits"]["max_queues"] == 1
+    ctl("vhost", "limit", "shop")
+    ctl("--vhost", "shop", "queue", "declare", "two")
+
+
 def test_users_close_the_broker_and_have_permissions(broker, tmp_path) -> None:
     ctl = Ctl(broker, tmp_path)
     ctl("user", "set", "root", "--new-password-file", "-", "--tag", "administrator", stdin=PASSWORD)

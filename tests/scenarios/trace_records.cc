@@ -26,7 +26,14 @@ struct RecordLines {
 
   void operator()(const storage::IdsReserved&) {}
   void operator()(const storage::VirtualHostDeclared& r) {
-    lines.push_back(absl::StrCat("  host ", r.name, r.deleting ? " is going" : ""));
+    std::string line = absl::StrCat("  host ", r.name, r.deleting ? " is going" : "");
+    const auto add = [&line](const char* key, const std::optional<uint64_t>& limit) {
+      if (limit) absl::StrAppend(&line, " ", key, "=", *limit);
+    };
+    add("queues", r.limits.max_queues);
+    add("streams", r.limits.max_streams);
+    add("message_bytes", r.limits.max_message_bytes);
+    lines.push_back(std::move(line));
   }
   void operator()(const storage::VirtualHostDeleted& r) {
     lines.push_back(absl::StrCat("  host gone ", r.name));

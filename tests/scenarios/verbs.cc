@@ -12,6 +12,7 @@ const std::map<std::string, World::Handler, std::less<>>& World::Handlers() {
   static const auto* const kHandlers = new std::map<std::string, Handler, std::less<>>{
       {"host", &World::DeclareHost},
       {"delete_host", &World::DeleteHost},
+      {"limit_host", &World::LimitHost},
       {"user", &World::PutUser},
       {"delete_user", &World::DeleteUser},
       {"permit", &World::Permit},
@@ -81,6 +82,20 @@ void World::DeclareHost(Arguments& words, const Details&) {
 
 void World::DeleteHost(Arguments& words, const Details&) {
   Do(words, core::DeleteVirtualHost{.request = NewRequest(), .name = words.Operand("name")});
+}
+
+void World::LimitHost(Arguments& words, const Details&) {
+  core::SetVirtualHostLimits c{.request = NewRequest(), .name = "", .limits = {}};
+  const auto limit = [&words](const char* key) {
+    const uint64_t none = ~uint64_t{0};
+    const uint64_t value = words.Number(key, none);
+    return value == none ? std::nullopt : std::optional(value);
+  };
+  c.limits = {.max_queues = limit("queues"),
+              .max_streams = limit("streams"),
+              .max_message_bytes = limit("message_bytes")};
+  c.name = words.Operand("name");
+  Do(words, std::move(c));
 }
 
 void World::PutUser(Arguments& words, const Details&) {

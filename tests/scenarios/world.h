@@ -39,6 +39,7 @@ class World {
   // Topology
   void DeclareHost(Arguments& words, const Details&);
   void DeleteHost(Arguments& words, const Details&);
+  void LimitHost(Arguments& words, const Details&);
   void PutUser(Arguments& words, const Details&);
   void DeleteUser(Arguments& words, const Details&);
   void Permit(Arguments& words, const Details&);

@@ -119,6 +119,7 @@ std::string Limits(const core::Prefetch& p) {
 struct Teller {
   Lines operator()(const core::DeclareVirtualHost& c) { return {"host " + c.name}; }
   Lines operator()(const core::DeleteVirtualHost& c) { return {"delete_host " + c.name}; }
+  Lines operator()(const core::SetVirtualHostLimits& c) { return {"limit_host " + c.name}; }
   Lines operator()(const core::PutUser& c) { return {"user " + c.name}; }
   Lines operator()(const core::DeleteUser& c) { return {"delete_user " + c.name}; }
   Lines operator()(const core::PutPolicy& c) {

@@ -13,6 +13,7 @@
 #include "server/api/convert/limits.h"
 #include "server/api/convert/policy.h"
 #include "server/api/convert/topology.h"
+#include "server/api/convert/virtual_host_limits.h"
 #include "server/core/option_difference.h"
 
 namespace warren::api {
@@ -108,7 +109,9 @@ bool Import::One() {
          next(all.queues(), 3, [this](const auto& wanted) { Queue(wanted); }) ||
          next(all.bindings(), 4, [this](const auto& wanted) { Binding(wanted); }) ||
          next(all.users(), 5, [this](const auto& wanted) { User(wanted); }) ||
-         next(all.permissions(), 6, [this](const auto& wanted) { Permissions(wanted); });
+         next(all.permissions(), 6, [this](const auto& wanted) { Permissions(wanted); }) ||
+         // Last, since they refuse what is new and leave what is there.
+         next(all.virtual_host_limits(), 7, [this](const auto& wanted) { Limits(wanted); });
 }
 
 bool Import::Extra() {
@@ -154,6 +157,9 @@ bool Import::Extra() {
       [](const v1::SetPermissionsRequest& one, const char* kind) {
         return Name{kind, one.virtual_host(), one.user()};
       });
+  const auto host = [](const auto& one) { return one.virtual_host(); };
+  tell("virtual_host_limits", here.virtual_host_limits(), wanted.virtual_host_limits(), host,
+       [&host](const auto& one, const char* kind) { return Name{kind, host(one), host(one)}; });
   return true;
 }
 
@@ -167,6 +173,17 @@ void Import::VirtualHost(const std::string& name) {
     Carry(object, v1::DEFINITION_CHANGE_CREATED,
           core::DeclareVirtualHost{.request = {}, .name = name});
   }
+}
+
+void Import::Limits(const v1::SetVirtualHostLimitsRequest& wanted) {
+  const Name object{"virtual_host_limits", wanted.virtual_host(), wanted.virtual_host()};
+  const storage::VirtualHostLimits limits = ToLimits(wanted.limits());
+  const storage::VirtualHostLimits* current = loop_.broker().LimitsOf(wanted.virtual_host());
+  if (current != nullptr && *current == limits) return Unchanged();
+  const bool had_none = current == nullptr || *current == storage::VirtualHostLimits();
+  Carry(object, had_none ? v1::DEFINITION_CHANGE_CREATED : v1::DEFINITION_CHANGE_UPDATED,
+        core::SetVirtualHostLimits{
+            .request = {}, .name = wanted.virtual_host(), .limits = limits});
 }
 
 template <typename Command, typename Request, typename Options>

@@ -75,6 +75,7 @@ class Import {
   // Looks at the next object of the document; false if there is none.
   bool One();
   void VirtualHost(const std::string& name);
+  void Limits(const v1::SetVirtualHostLimitsRequest& wanted);
   // An exchange or queue, whose options can't change; `current`: null if it isn't there.
   template <typename Command, typename Request, typename Options>
   void Declared(const char* kind, const Request& wanted, const absl::StatusOr<Options>& options,

@@ -1,5 +1,6 @@
-// ListVirtualHosts, CreateVirtualHost, DeleteVirtualHost.
+// ListVirtualHosts, CreateVirtualHost, DeleteVirtualHost, SetVirtualHostLimits.
 #include "server/api/admin/list.h"
+#include "server/api/convert/virtual_host_limits.h"
 #include "server/api/handlers.h"
 #include "server/api/unary.h"
 
@@ -30,6 +31,8 @@ class ListVirtualHosts : public PlainList {
       proto.set_ready_messages(host.ready);
       proto.set_delayed_messages(host.delayed);
       proto.set_unsettled_messages(host.unsettled);
+      proto.set_streams(host.streams);
+      SetLimits(host.limits, proto.mutable_limits());
     }
     after_ = part.last;
     return part.done;
@@ -72,12 +75,35 @@ struct DeleteVirtualHost {
   static void SetResponse(core::Replied&, Response&) {}
 };
 
+struct SetVirtualHostLimits {
+  using Request = v1::SetVirtualHostLimitsRequest;
+  using Response = v1::SetVirtualHostLimitsResponse;
+  static constexpr auto kRequest = &RawAdminService::RequestSetVirtualHostLimits;
+  static constexpr bool kHeld = false;
+  static constexpr bool kDelivers = false;
+  static constexpr auth::Tag kTag = auth::Tag::kAdministrator;
+
+  static Audit ToAudit(const Request& request) {
+    const std::string host = VirtualHostName(request.virtual_host());
+    return {"virtual host limited", host, host};
+  }
+  static absl::StatusOr<core::Command> ToCommand(Api&, Request& request, core::RequestId id) {
+    if (absl::Status s = CheckName("virtual_host", request.virtual_host()); !s.ok()) return s;
+    return core::SetVirtualHostLimits{.request = id,
+                                      .name = VirtualHostName(request.virtual_host()),
+                                      .limits = ToLimits(request.limits())};
+  }
+  static void SetResponse(core::Replied&, Response&) {}
+};
+
 }  // namespace
 
 void ServeAdminVirtualHosts(Api& api) {
   ServeList<ListVirtualHosts>(api, "ListVirtualHosts");
   ServeUnary<CreateVirtualHost>(api, "CreateVirtualHost", v1::AdminService::service_full_name());
   ServeUnary<DeleteVirtualHost>(api, "DeleteVirtualHost", v1::AdminService::service_full_name());
+  ServeUnary<SetVirtualHostLimits>(api, "SetVirtualHostLimits",
+                                   v1::AdminService::service_full_name());
 }
 
 }  // namespace warren::api

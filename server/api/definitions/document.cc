@@ -72,6 +72,7 @@ void Place(v1::Definitions& definitions, const std::string& virtual_host) {
   place(*definitions.mutable_bindings());
   place(*definitions.mutable_policies());
   place(*definitions.mutable_permissions());
+  place(*definitions.mutable_virtual_host_limits());
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "server/api/convert/policy.h"
 #include "server/api/convert/topology.h"
+#include "server/api/convert/virtual_host_limits.h"
 
 namespace warren::api {
 namespace {
@@ -39,7 +40,13 @@ void Export::Part(const core::Broker& broker) {
   switch (kind_) {
     case Kind::kVirtualHosts: {
       auto part = broker.WalkVirtualHosts(after_host_, limits, wants);
-      for (const auto& host : part.items) definitions_.add_virtual_hosts(host.name);
+      for (const core::VirtualHostFigures& host : part.items) {
+        definitions_.add_virtual_hosts(host.name);
+        if (host.limits == storage::VirtualHostLimits()) continue;
+        v1::SetVirtualHostLimitsRequest& set = *definitions_.add_virtual_host_limits();
+        set.set_virtual_host(host.name);
+        SetLimits(host.limits, set.mutable_limits());
+      }
       after_host_ = part.last;
       return Next(part.done, Kind::kExchanges);
     }

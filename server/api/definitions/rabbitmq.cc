@@ -276,12 +276,32 @@ class Reader {
 
   void TakeParameter(const Json& object) {
     const std::string component = Text(object, "component", true);
+    if (component == "vhost-limits") return TakeLimits(object);
     Leave(component, Host(object), Text(object, "name"),
           component == "shovel" || component.rfind("federation", 0) == 0
               ? "messages aren't carried between brokers; a consumer that publishes does it"
-              : component == "vhost-limits"
-                    ? "virtual hosts have no limits of their own; see limits.max_queues"
-                    : component == "operator_policy" ? "use a policy" : "Warren knows no such thing");
+              : component == "operator_policy" ? "use a policy" : "Warren knows no such thing");
+  }
+
+  void TakeLimits(const Json& object) {
+    const std::string host = Host(object);
+    v1::SetVirtualHostLimitsRequest request;
+    request.set_virtual_host(host);
+    v1::VirtualHostLimits& limits = *request.mutable_limits();
+    for (const auto& [key, value] : Members(object, "value").items()) {
+      if (value.is_number_integer() && value == -1) continue;  // no limit
+      if (key == "max-queues") {
+        limits.set_max_queues(Count(key, value));
+      } else if (key == "max-connections") {
+        // A connection there has a stream or two here.
+        limits.set_max_streams(Count(key, value));
+      } else {
+        Leave("vhost-limits", host, key, "Warren knows no such limit");
+      }
+    }
+    if (limits.ByteSizeLong() > 0) {
+      *document_.definitions.add_virtual_host_limits() = std::move(request);
+    }
   }
 
   void TakeGlobalParameter(const Json& object) {

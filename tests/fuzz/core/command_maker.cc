@@ -27,11 +27,12 @@ Command CommandMaker::Next() {
 
 Command CommandMaker::Topology() {
   const RequestId request = NewRequest();
-  switch (in_.Below(17)) {
+  switch (in_.Below(18)) {
     case 10: return DeleteVirtualHost{request, HostName()};
     case 11: return PutUser{request, Name(), Key(), {Name()}, {Name()}};
     case 12: return DeleteUser{request, Name()};
     case 13: return SetPermissions{request, Name(), {HostName(), Key(), Key(), Key()}};
+    case 17: return SetVirtualHostLimits{request, HostName(), HostLimits()};
     case 14: return ClearPermissions{request, Name(), HostName()};
     case 15:
       return PutPolicy{request,

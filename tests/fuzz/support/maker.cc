@@ -28,6 +28,15 @@ std::string Maker::Name() {
   return Word({"a", "a", "a", "b", "b", "c", "", "amq.topic", "amq.direct"});
 }
 
+// Mostly none, lest nothing be left to do.
+storage::VirtualHostLimits Maker::HostLimits() {
+  storage::VirtualHostLimits limits;
+  if (in_.OneIn(4)) limits.max_queues = Limit();
+  if (in_.OneIn(4)) limits.max_streams = Limit();
+  if (in_.OneIn(4)) limits.max_message_bytes = Limit();
+  return limits;
+}
+
 std::string Maker::HostName() { return Word({"/", "/", "/", "/", "/", "/", "/", "other"}); }
 
 std::string Maker::Key() {

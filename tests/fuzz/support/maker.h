@@ -13,6 +13,7 @@
 #include "storage/message.h"
 #include "storage/options.h"
 #include "storage/value.h"
+#include "storage/virtual_host_limits.h"
 #include "tests/fuzz/support/input.h"
 
 namespace warren::fuzz {
@@ -30,6 +31,7 @@ class Maker {
   uint64_t Id();
   std::string Name();
   std::string HostName();
+  storage::VirtualHostLimits HostLimits();
   // A binding's key or a routing key, of words and wildcards.
   std::string Key();
   // A span or a point of time. kAllowed: not negative, up to 100 years.

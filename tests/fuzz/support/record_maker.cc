@@ -88,7 +88,7 @@ uint64_t RecordMaker::IdsBelow() {
 storage::Record RecordMaker::Record(size_t kind) {
   switch (kind) {
     case 0: return IdsReserved{IdsBelow()};
-    case 1: return VirtualHostDeclared{HostName(), in_.OneIn(8)};
+    case 1: return VirtualHostDeclared{HostName(), in_.OneIn(8), HostLimits()};
     case 2: return ExchangeDeclared{{Id()}, HostName(), Name(), ExchangeOptions()};
     case 3: return ExchangeDeleted{{Id()}};
     case 4: return QueueDeclared{{Id()}, HostName(), Name(), QueueOptions()};

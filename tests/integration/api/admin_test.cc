@@ -266,6 +266,60 @@ TEST_F(AdminTest, AVirtualHostIsMadeOnceAndListed) {
   EXPECT_EQ(ReasonOf(Fail(&v1::AdminService::Stub::CreateVirtualHost, create)), "NAME_INVALID");
 }
 
+TEST_F(AdminTest, LimitsOfAVirtualHostRefuseWhatIsNew) {
+  StartAll();
+  DeclareQueue("there");
+  v1::SetVirtualHostLimitsRequest set;
+  set.mutable_limits()->set_max_queues(1);
+  set.mutable_limits()->set_max_streams(1);
+  set.mutable_limits()->set_max_message_bytes(4);
+  Ask(&v1::AdminService::Stub::SetVirtualHostLimits, set);
+
+  v1::DeclareQueueRequest declare;
+  declare.set_name("more");
+  v1::DeclareQueueResponse declared;
+  const grpc::Status full = stub().DeclareQueue(Context().get(), declare, &declared);
+  EXPECT_EQ(full.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(ReasonOf(full), "QUEUE_LIMIT");
+  EXPECT_EQ(full.error_message(),
+            "virtual host \"/\" has 1 queues, its limit is 1; delete some, or have an "
+            "administrator raise its max_queues");
+  DeclareQueue("there");
+
+  const Open<ConsumerStream> consumer = OpenConsumer("there");
+  const auto publisher_context = Context();
+  const auto publisher = stub().PublishStream(publisher_context.get());
+  v1::PublishStreamRequest open;
+  open.mutable_open();
+  publisher->Write(open);
+  v1::PublishStreamResponse opened;
+  EXPECT_FALSE(publisher->Read(&opened));
+  EXPECT_EQ(ReasonOf(publisher->Finish()), "STREAM_LIMIT");
+
+  v1::PublishRequest publish;
+  *publish.add_publications() = MakePublication("there", "12345", true);
+  *publish.add_publications() = MakePublication("there", "1234", true);
+  v1::PublishResponse results;
+  ASSERT_TRUE(stub().Publish(Context().get(), publish, &results).ok());
+  EXPECT_EQ(results.results(0).error().reason(), "MESSAGE_TOO_LARGE");
+  EXPECT_EQ(results.results(0).error().metadata().at("max_message_bytes"), "4");
+  EXPECT_EQ(results.results(0).error().metadata().at("virtual_host"), "/");
+  EXPECT_EQ(results.results(1).outcome(), v1::OUTCOME_ACCEPTED);
+
+  auto page = Ask(&v1::AdminService::Stub::ListVirtualHosts, v1::ListVirtualHostsRequest());
+  EXPECT_EQ(page.virtual_hosts(0).streams(), 1u);
+  EXPECT_EQ(page.virtual_hosts(0).limits().max_message_bytes(), 4u);
+
+  set.clear_limits();
+  Ask(&v1::AdminService::Stub::SetVirtualHostLimits, set);
+  page = Ask(&v1::AdminService::Stub::ListVirtualHosts, v1::ListVirtualHostsRequest());
+  EXPECT_FALSE(page.virtual_hosts(0).limits().has_max_queues());
+  DeclareQueue("more");
+  set.set_virtual_host("none");
+  EXPECT_EQ(ReasonOf(Fail(&v1::AdminService::Stub::SetVirtualHostLimits, set)),
+            "VIRTUAL_HOST_NOT_FOUND");
+}
+
 TEST_F(AdminTest, BindingsAreListedByTheirEndsAndRoutesExplained) {
   StartAll();
   DeclareQueue("q");

@@ -238,6 +238,26 @@ TEST(RabbitMq, MapsExchangesAndTheirBindings) {
   EXPECT_THAT(Told(document), IsEmpty());
 }
 
+TEST(RabbitMq, TakesLimitsOfVirtualHostsOver) {
+  const Document document = Read(R"({"vhosts": [{"name": "shop"}, {"name": "free"}], "parameters": [
+    {"component": "vhost-limits", "name": "limits", "vhost": "shop",
+     "value": {"max-queues": 0, "max-connections": 7, "max-cows": 3}},
+    {"component": "vhost-limits", "name": "limits", "vhost": "free",
+     "value": {"max-queues": -1, "max-connections": -1}}]})");
+  ASSERT_EQ(document.definitions.virtual_host_limits_size(), 1);
+  const v1::SetVirtualHostLimitsRequest& set = document.definitions.virtual_host_limits(0);
+  EXPECT_EQ(set.virtual_host(), "shop");
+  EXPECT_TRUE(set.limits().has_max_queues());
+  EXPECT_EQ(set.limits().max_queues(), 0u);
+  EXPECT_EQ(set.limits().max_streams(), 7u);
+  EXPECT_FALSE(set.limits().has_max_message_bytes());
+  EXPECT_THAT(Told(document),
+              ElementsAre("vhost-limits max-cows: Warren knows no such limit"));
+  EXPECT_THAT(WhyNot(R"({"parameters": [{"component": "vhost-limits", "vhost": "/",
+                                         "value": {"max-queues": "many"}}]})"),
+              HasSubstr("max-queues: expected a whole number"));
+}
+
 TEST(RabbitMq, MapsPolicies) {
   const Document document = Read(R"({"policies": [
     {"vhost": "/", "name": "short", "pattern": "^q", "apply-to": "classic_queues", "priority": 7,

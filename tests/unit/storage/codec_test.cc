@@ -78,13 +78,13 @@ TEST(Codec, RecordsInARowAreTakenOneByOne) {
 // Stores that exist hold these very bytes: a change here is a new version of the encoding.
 TEST(Codec, StoredBytesStayAsTheyAre) {
   EXPECT_EQ(absl::BytesToHexString(Encode(EntryRemoved{{300}, {2}, true})),
-            "4162bd7e06000000"   // CRC-32, length
-            "040a"               // version, kind
+            "e4b1e1b506000000"   // CRC-32, length
+            "050a"               // version, kind
             "ac020201");         // message, queue, last
   EXPECT_EQ(absl::BytesToHexString(Payload(WithHeader({Value::List{
                 {std::string("x")}, {int64_t{-2}}, {1.0}, {true}, {Bytes{"b"}}, {Timestamp{3}},
                 {}}}))),
-            "0406"               // version, kind
+            "0506"               // version, kind
             "01020300"           // id, source, queue, no exchange
             "00"                 // key
             "01046e616d65"       // one argument, "name"
@@ -92,10 +92,14 @@ TEST(Codec, StoredBytesStayAsTheyAre) {
             "010178" "0203" "03000000000000f03f" "0401" "050162" "0606" "00");
   EXPECT_EQ(absl::BytesToHexString(
                 Payload(ProducerAdvanced{"/", "p", 300, -1, {{6, 8}, {12, 12}}})),
-            "040c"               // version, kind
+            "050c"               // version, kind
             "012f" "0170"        // virtual host, producer
             "ac0201"             // last sequence, time
             "02" "0602" "0400"); // two runs: how far from the one before, how much longer than one
+  EXPECT_EQ(absl::BytesToHexString(Payload(VirtualHostDeclared{"/", true, {300, std::nullopt, 0}})),
+            "0501"               // version, kind
+            "012f" "01"          // name, it is being deleted
+            "01ac02" "00" "0100"); // most queues, streams without limit, no bodies
   EXPECT_EQ(absl::BytesToHexString(Payload(PolicyPut{{.virtual_host = "/",
                                                       .name = "p",
                                                       .pattern = "^q",
@@ -103,7 +107,7 @@ TEST(Codec, StoredBytesStayAsTheyAre) {
                                                       .priority = -1,
                                                       .queue = {.max_length = 300},
                                                       .alternate_exchange = "x"}})),
-            "0413"               // version, kind
+            "0513"               // version, kind
             "012f" "0170"        // virtual host, name
             "025e71" "02" "01"   // pattern, target, priority
             "000000" "0000"      // flags of a queue, its times
@@ -128,6 +132,13 @@ TEST(Codec, RecordsOfTheSecondVersionAreRead) {
   const auto decoded = Decode(Sealed(absl::HexStringToBytes("0201" "012f")));
   ASSERT_TRUE(decoded.ok()) << decoded.status();
   EXPECT_TRUE(SameRecord(*decoded, VirtualHostDeclared{"/", false}));
+}
+
+// Up to the fourth there are no limits of virtual hosts.
+TEST(Codec, VirtualHostsOfTheFourthVersionHaveNoLimits) {
+  const auto decoded = Decode(Sealed(absl::HexStringToBytes("0401" "012f" "01")));
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  EXPECT_TRUE(SameRecord(*decoded, VirtualHostDeclared{"/", true, {}}));
 }
 
 TEST(Codec, RunsThatTouchOrOverflowAreAnError) {
