@@ -132,7 +132,7 @@ void Call::OnTick() {
 
 absl::Status Call::Permit(const core::Command& command) {
   absl::Status status = auth::Authorize(*access_, command);
-  if (!status.ok()) NoteRefusal(status, true);
+  if (absl::IsPermissionDenied(status)) NoteRefusal(status, true);
   return status;
 }
 

@@ -1,8 +1,11 @@
 #include "server/auth/authorize.h"
 
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <variant>
+
+#include "absl/strings/str_cat.h"
 
 namespace warren::auth {
 namespace {
@@ -159,7 +162,12 @@ struct Table {
   absl::Status operator()(const core::Commit& c) const {
     Needs needs(access, c.virtual_host);
     Commit(needs, c);
-    return needs.status();
+    absl::Status status = needs.status();
+    for (size_t i = 0; i < c.publications.size() && status.ok(); ++i) {
+      status = CheckUserId(access, *c.publications[i].message);
+      if (!status.ok()) status = WithMetadata(status, "publication", std::to_string(i));
+    }
+    return status;
   }
 
   // Of a publisher or consumer that was looked at when it opened.
@@ -190,11 +198,20 @@ absl::Status Authorize(const Access& access, const core::Command& command) {
   return access.everything() ? absl::OkStatus() : std::visit(Table{access}, command);
 }
 
+absl::Status CheckUserId(const Access& access, const storage::Message& message) {
+  if (access.everything() || !message.properties) return absl::OkStatus();
+  const std::string& user_id = message.properties->user_id;
+  if (user_id.empty() || user_id == access.user_name()) return absl::OkStatus();
+  return Error(absl::StatusCode::kFailedPrecondition, "USER_ID_DIFFERS", {"user", user_id, ""},
+               std::string(absl::StrCat("user_id is \"", user_id, "\", but \"", access.user_name(),
+                                        "\" publishes the message; set it to that, or not at "
+                                        "all")));
+}
+
 PublishAccess::PublishAccess(AccessPtr access, std::string virtual_host)
     : access_(std::move(access)), virtual_host_(std::move(virtual_host)) {
-  if (access_->everything()) {
-    all_ = true;
-  } else if (const Permissions* permissions = access_->In(virtual_host_)) {
+  if (access_->everything()) return;
+  if (const Permissions* permissions = access_->In(virtual_host_)) {
     all_ = permissions->write.matches_all();
   }
 }

@@ -36,28 +36,35 @@ namespace warren::auth {
 
 // PERMISSION_DENIED, reason ACCESS_REFUSED, metadata user, permission, kind, name, virtual_host.
 // OK for commands that no client sends, and for Publish, which PublishAccess looks at.
+// A Commit may also be FAILED_PRECONDITION, as CheckUserId.
 absl::Status Authorize(const Access& access, const core::Command& command);
 
-// Which exchanges a publisher may publish to. A message of the same exchange as the one before
-// costs a comparison of pointers; with access to all exchanges, nothing.
+// Whether the message's user_id, if it has one, is the publisher's; else FAILED_PRECONDITION,
+// reason USER_ID_DIFFERS. Anything goes where there are no users.
+absl::Status CheckUserId(const Access& access, const storage::Message& message);
+
+// Which exchanges a publisher may publish to, and as whom. A message of the same exchange as the
+// one before costs a comparison of pointers; with access to all exchanges, nothing.
 class PublishAccess {
  public:
   // REQUIRES: MayEnter(virtual_host) is OK.
   PublishAccess(AccessPtr access, std::string virtual_host);
 
   // Refuses those that aren't permitted. `refused(status, is_new)` is called for each; is_new: the
-  // first one since this exchange was looked at.
+  // first one since this exchange was looked at. It also refuses those that CheckUserId does,
+  // without that call: no permission is missing.
   template <typename OnRefused>
   void Check(std::vector<core::Publication>& publications, OnRefused refused) {
-    if (all_) return;
+    if (access_->everything()) return;
     for (core::Publication& publication : publications) {
       if (!publication.refused.ok()) continue;
       bool is_new = false;
-      const absl::Status& verdict = Of(publication.message->exchange, is_new);
-      if (verdict.ok()) continue;
-      publication.refused = verdict;
+      const absl::Status& verdict = all_ ? ok_ : Of(publication.message->exchange, is_new);
+      publication.refused =
+          verdict.ok() ? CheckUserId(*access_, *publication.message) : verdict;
+      if (publication.refused.ok()) continue;
       publication.message = nullptr;
-      refused(verdict, is_new);
+      if (!verdict.ok()) refused(verdict, is_new);
     }
   }
 
@@ -68,6 +75,7 @@ class PublishAccess {
 
   AccessPtr access_;
   std::string virtual_host_;
+  const absl::Status ok_;
   bool all_ = false;
   storage::SharedString last_exchange_;
   const absl::Status* last_ = nullptr;  // of verdicts_

@@ -13,7 +13,7 @@ from secured import EVERYTHING, PASSWORD, audit, basic, user, write_users
 from warren._proto import broker_pb2 as pb
 from warren._proto.message_pb2 import Message, Publication
 from warren_process import WarrenProcess
-from wire import Failure, Wire
+from wire import Failure, Wire, entry_failure
 
 OWN = "^own"  # what limited users may touch
 USERS = {
@@ -186,6 +186,27 @@ def test_refused_messages_fail_alone_and_the_stream_lives(guarded: WarrenProcess
         assert result.error.reason == "ACCESS_REFUSED"
         assert result.error.metadata["permission"] == "write"
     assert denied(guarded, "write") == before + 4
+
+
+def test_nobody_publishes_in_anothers_name(guarded: WarrenProcess) -> None:
+    before = {what: denied(guarded, what) for what in ("write", "virtual_host")}
+    mine, other, spoofed = (
+        Publication(exchange="own.e", message=Message(user_id=name))
+        for name in ("limited", "root", "Limited")
+    )
+    with Wire(guarded.grpc, [basic("limited")]) as wire:
+        request = pb.PublishRequest(publications=[mine, other, spoofed])
+        results = wire.call("Publish", request).results
+        assert [r.error.reason for r in results] == ["", "USER_ID_DIFFERS", "USER_ID_DIFFERS"]
+        told = entry_failure(results[1].error)
+        told.must_be("FAILED_PRECONDITION", "USER_ID_DIFFERS", "root")
+        assert 'user_id is "root", but "limited" publishes' in results[1].error.message
+        failure = wire.fails("Commit", pb.CommitRequest(publications=[mine, other]))
+        assert (failure.code, failure.reason) == ("FAILED_PRECONDITION", "USER_ID_DIFFERS")
+        assert failure.metadata["publication"] == "1"
+        wire.call("Commit", pb.CommitRequest(publications=[mine]))
+    # No permission is missing, so none is counted as denied.
+    assert before == {what: denied(guarded, what) for what in before}
 
 
 def test_what_is_permitted_works(guarded: WarrenProcess) -> None:

@@ -139,6 +139,34 @@ TEST(PublishAccess, EntriesThatWereRefusedBeforeKeepTheirReason) {
   EXPECT_EQ(publications[0].refused.message(), "odd");
 }
 
+std::unique_ptr<const storage::Properties> Saying(const char* user_id) {
+  auto properties = std::make_unique<storage::Properties>();
+  properties->user_id = user_id;
+  return properties;
+}
+
+TEST(PublishAccess, AMessageIsPublishedInNobodyElsesName) {
+  for (const char* write : {".*", "^good$"}) {
+    PublishAccess access(AccessOf(MadeUser("anna", "", write, "")), "/");
+    std::vector<core::Publication> publications = To({"good", "good", "good"});
+    publications[0].message->properties = Saying("anna");
+    publications[1].message->properties = Saying("Anna");
+    access.Check(publications, [](const absl::Status&, bool) { FAIL() << "it is permitted"; });
+    EXPECT_TRUE(publications[0].refused.ok() && publications[2].refused.ok());
+    EXPECT_EQ(publications[1].refused.code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_EQ(ErrorInfoOf(publications[1].refused).reason, "USER_ID_DIFFERS");
+    EXPECT_EQ(publications[1].message, nullptr);
+  }
+}
+
+TEST(PublishAccess, WithoutUsersAMessageSaysWhatItLikes) {
+  PublishAccess access(std::make_shared<const Access>(), "/");
+  std::vector<core::Publication> publications = To({"good"});
+  publications[0].message->properties = Saying("anybody");
+  access.Check(publications, [](const absl::Status&, bool) { FAIL(); });
+  EXPECT_TRUE(publications[0].refused.ok());
+}
+
 TEST(PublishAccess, ManyExchangesDontMakeItGrowWithoutEnd) {
   PublishAccess access(AccessOf(MadeUser("anna", "", "0$", "")), "/");
   int refused = 0;
