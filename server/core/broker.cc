@@ -12,10 +12,6 @@ namespace {
 // Ids reserved at a time. One record a million ids costs nothing.
 constexpr uint64_t kIdBlock = uint64_t{1} << 20;
 
-// Things that time does in one step, at most: a queue of millions that expires all at once must not
-// hold up everybody else. What is left is done by the next tick, which is due at once.
-constexpr int kTimedPerStep = 1'000;
-
 // Of random letters in a name that the broker makes: 132 bits.
 constexpr int kLettersPerName = 22;
 
@@ -115,7 +111,7 @@ Broker::Impl::~Impl() {
 
 void Broker::Impl::Step(int64_t now_ms, Command command, Effects& effects) {
   now_ms_ = std::max(now_ms_, now_ms);
-  timed_budget_ = kTimedPerStep;
+  timed_budget_ = options_.timed_per_step;
   out_ = &effects;
   std::visit([this](auto& c) { Handle(c); }, command);
   RunTimers();

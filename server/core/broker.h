@@ -45,6 +45,10 @@ struct BrokerOptions {
   int64_t producer_expiry_ms = int64_t{7} * 24 * 3600 * 1000;
   // A declaration that would make more queues than this is refused; those recovered all come back.
   uint64_t max_queues = 10'000'000;
+  // Things that time, or the deletion of a virtual host, does in one step, at most: a queue of
+  // millions that expires all at once must not hold up everybody else. What is left is done by the
+  // next tick, which is due at once. At least 2, since a timer that goes off is one.
+  int timed_per_step = 1'000;
   // While Usage::memory_bytes is above this, messages that aren't needed soon leave memory. 0: never.
   uint64_t page_out_above_bytes = 0;
   // What is kept in memory ahead of a queue's consumers, in messages and in bytes of their bodies.

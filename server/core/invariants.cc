@@ -136,8 +136,10 @@ void Broker::Impl::CheckInvariants() const {
     all.unsettled_bytes += counted.unsettled_bytes;
     all.held += counted.held;
     all.dying += counted.dying;
-    // Nobody who could take more waits beside messages that could be taken.
-    if (!stopping_ && queue->serving == Serving::kYes && queue->ready_count() > 0) {
+    // Nobody who could take more waits beside messages that could be taken; but those of a virtual
+    // host that is being deleted are taken away from under its consumers.
+    if (!stopping_ && !queue->virtual_host.deleting && queue->serving == Serving::kYes &&
+        queue->ready_count() > 0) {
       const Entry* head = queue->ready().head();
       const bool overdue = head->expires_at_ms != 0 && head->expires_at_ms < now_ms_;
       const bool coming = head->message->residence == Residence::kComing;

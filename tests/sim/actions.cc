@@ -41,6 +41,7 @@ void World::Act(const PlannedStep& step) {
     case Action::kMoveMessages:
     case Action::kChangePolicy:
     case Action::kCancelScheduled: return Change(step.action, random);
+    case Action::kSecondHost: return Do(second_.Next(random), Of::kSecondHost);
     case Action::kPassTime: return PassTime(random.Chance(90) ? random.From(1, 12) : 60);
     case Action::kPassTimeLate: return PassTimeLate(random);
     case Action::kTakeBatch: return TakeBatch();

@@ -9,7 +9,7 @@
 namespace warren::sim {
 namespace {
 
-enum Concern : uint8_t { kClients, kTopology, kClock, kJournal, kSpill, kConcerns };
+enum Concern : uint8_t { kClients, kTopology, kHosts, kClock, kJournal, kSpill, kConcerns };
 
 struct Kind {
   Action action;
@@ -41,6 +41,7 @@ constexpr Kind kKinds[] = {
     {Action::kMoveMessages, "move messages", kTopology, 8, true},
     {Action::kCancelScheduled, "cancel scheduled", kTopology, 4, true},
     {Action::kChangePolicy, "change policy", kTopology, 8, true},
+    {Action::kSecondHost, "second host", kHosts, 120, true},
     {Action::kPassTime, "pass time", kClock, 70, false},
     {Action::kPassTimeLate, "pass time late", kClock, 30, true},
     {Action::kTakeBatch, "take batch", kJournal, 70, false},

@@ -34,6 +34,8 @@ enum class Action : uint8_t {
   kMoveMessages,
   kCancelScheduled,
   kChangePolicy,
+  // The other virtual host
+  kSecondHost,
   // Clock
   kPassTime,
   kPassTimeLate,  // the broker isn't told until it is over

@@ -130,6 +130,9 @@ Settings MakeSettings(uint64_t seed) {
   if (settings.paging) {
     settings.broker.page_out_above_bytes = 1 + random.Below(4'000);
     settings.broker.page_window_messages = static_cast<uint32_t>(random.From(1, 6));
+    // The reference knows nothing of what is left for the next step. A timer itself costs one.
+    Random budget = Random::Fork(seed, 101);
+    if (budget.Chance(50)) settings.broker.timed_per_step = static_cast<int>(budget.From(2, 12));
   }
   for (uint64_t i = 0, n = 1 + random.Below(kExchangesMax); i < n; ++i) {
     ExchangeSetting exchange{ExchangeName(i), RandomExchangeOptions(random)};

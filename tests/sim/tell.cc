@@ -116,6 +116,10 @@ std::string Limits(const core::Prefetch& p) {
   return absl::StrCat(" prefetch=", p.messages, " bytes=", p.bytes);
 }
 
+std::string OnHost(const std::string& virtual_host) {
+  return virtual_host == kHost ? "" : " host=" + virtual_host;
+}
+
 struct Teller {
   Lines operator()(const core::DeclareVirtualHost& c) { return {"host " + c.name}; }
   Lines operator()(const core::DeleteVirtualHost& c) { return {"delete_host " + c.name}; }
@@ -142,7 +146,7 @@ struct Teller {
     return {absl::StrCat("delete_exchange ", c.name, Flag(c.if_unused, "if_unused"))};
   }
   Lines operator()(const core::DeclareQueue& c) {
-    return {absl::StrCat("queue ", c.name, Options(c.options))};
+    return {absl::StrCat("queue ", c.name, Options(c.options), OnHost(c.virtual_host))};
   }
   Lines operator()(const core::DeleteQueue& c) {
     return {absl::StrCat("delete_queue ", c.name, Flag(c.if_unused, "if_unused"),
@@ -163,7 +167,7 @@ struct Teller {
   Lines operator()(const core::OpenPublisher& c) {
     std::string text = absl::StrCat("open p", c.publisher.value);
     if (!c.producer_id.empty()) absl::StrAppend(&text, " producer=", c.producer_id);
-    return {text + Flag(c.takes_over, "takes_over")};
+    return {text + Flag(c.takes_over, "takes_over") + OnHost(c.virtual_host)};
   }
   Lines operator()(const core::Publish& c) {
     Lines lines;
@@ -179,7 +183,8 @@ struct Teller {
   }
   Lines operator()(const core::Subscribe& c) {
     Lines lines = {absl::StrCat("consume ", c.consumer_name, " ", c.queue, Limits(c.prefetch),
-                                Flag(c.auto_ack, "auto_ack"), Flag(c.exclusive, "exclusive"))};
+                                Flag(c.auto_ack, "auto_ack"), Flag(c.exclusive, "exclusive"),
+                                OnHost(c.virtual_host))};
     if (c.declare) lines.push_back(absl::StrCat("  declare", Options(c.declare)));
     for (const core::BindingSpec& b : c.bindings) {
       lines.push_back(absl::StrCat("  bind ", b.source, " ", Word(b.key),

@@ -62,7 +62,7 @@ bool World::NothingOnItsWay() const {
   return !broker_->HasPendingRecords() && disk_.in_flight() == 0 && disk_.committed() == reported_;
 }
 
-void World::Do(core::Command command) {
+void World::Do(core::Command command, Of whose) {
   ++steps_;
   if (print_) {
     for (const std::string& line : Tell(command)) Trace("> " + line);
@@ -72,16 +72,20 @@ void World::Do(core::Command command) {
   if (!of_journal_or_spill) Note(Event::kCommand, &command);
   core::Effects effects;
   if (reference_ != nullptr) {
-    const core::Command told = command;
+    const core::Command told =
+        whose == Of::kFirstHost ? command : core::Command(core::Tick{});
     broker_->Step(now_ms_, std::move(command), effects);
     broker_->CheckInvariants();
+    second_.Take(effects);
     Problem(reference_->Step(now_ms_, told, effects));
     if (problem_.empty()) Problem(reference_->Compare(*broker_));
     if (problem_.empty() && NothingOnItsWay()) Problem(reference_->CheckNobodyWaits());
   } else {
     broker_->Step(now_ms_, std::move(command), effects);
     broker_->CheckInvariants();
+    second_.Take(effects);
   }
+  Problem(second_.Check(*broker_, disk_.state()));
   for (const core::Effect& effect : effects) {
     Trace(Describe(effect));
     React(effect);
@@ -168,8 +172,10 @@ void World::Restore(uint64_t lsn) {
     Problem(reference_->CheckKnown(lsn, now_ms_, disk_.state()));
     Problem(reference_->Restart(lsn, now_ms_, *broker_));
   }
+  Problem(second_.Restarted(*broker_));
   std::set<std::pair<std::string, std::string>> copies;
   for (const core::QueueView& queue : broker_->ListQueues()) {
+    if (queue.virtual_host != kHost) continue;
     for (const core::EntryView& entry : broker_->ListEntries(queue.id)) {
       copies.insert({entry.message->body.str(), queue.name});
     }

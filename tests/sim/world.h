@@ -24,6 +24,7 @@
 #include "tests/sim/plan.h"
 #include "tests/sim/random.h"
 #include "tests/sim/reference/reference.h"
+#include "tests/sim/second_host.h"
 #include "tests/sim/settings.h"
 
 namespace warren::sim {
@@ -148,7 +149,9 @@ class World {
   void DrainAll();
   void CheckEnd();
 
-  void Do(core::Command command);
+  // Whose command it is: the reference knows the first host alone.
+  enum class Of : uint8_t { kFirstHost, kSecondHost };
+  void Do(core::Command command, Of whose = Of::kFirstHost);
   bool NothingOnItsWay() const;
   void Note(Event::Kind kind, const core::Command* command = nullptr);
   void Trace(const std::string& line);
@@ -171,6 +174,7 @@ class World {
   int64_t now_ms_ = 1'000'000;
   std::unique_ptr<core::Broker> broker_;
   std::unique_ptr<Reference> reference_;  // null in paged worlds
+  SecondHost second_;
   Disk disk_;
   uint64_t taken_ = 0;     // the highest batch that left the broker
   uint64_t reported_ = 0;  // the highest batch that the broker was told to be durable

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "tests/sim/describe.h"
 #include "tests/sim/reference/reference.h"
+#include "tests/sim/settings.h"
 
 namespace warren::sim {
 namespace {
@@ -69,10 +70,17 @@ std::vector<Copy*> Listed(ReferenceQueue& queue) {
   return copies;
 }
 
+// Those of the host that the reference knows.
+std::vector<core::QueueView> QueuesOf(const core::Broker& broker) {
+  std::vector<core::QueueView> views = broker.ListQueues();
+  std::erase_if(views, [](const core::QueueView& v) { return v.virtual_host != kHost; });
+  return views;
+}
+
 }  // namespace
 
 std::string Reference::CompareQueues(ReferenceState& state, const core::Broker& broker) {
-  const std::vector<core::QueueView> views = broker.ListQueues();
+  const std::vector<core::QueueView> views = QueuesOf(broker);
   if (views.size() != state.queues.size()) {
     return absl::StrCat("there are ", views.size(), " queues, not ", state.queues.size());
   }
@@ -153,7 +161,7 @@ ReferenceState Reference::Recovered(const ReferenceState& snapshot, int64_t now_
 // "Redelivered" is the one thing that recovery may exaggerate: it must be said of all that may have
 // been delivered, and only of queues that anyone took from. What is so is learnt.
 std::string Reference::CheckFlags(ReferenceState& state, const core::Broker& broker) const {
-  const std::vector<core::QueueView> views = broker.ListQueues();
+  const std::vector<core::QueueView> views = QueuesOf(broker);
   for (auto& [number, queue] : state.queues) {
     const auto view = std::find_if(views.begin(), views.end(), [&](const core::QueueView& v) {
       return v.name == queue.name;
@@ -200,7 +208,8 @@ std::string Reference::CheckKnown(uint64_t lsn, int64_t now_ms,
     } else if (const auto* sighting = std::get_if<storage::MessageIdSeen>(&record)) {
       const uint64_t id = sighting->queue ? sighting->queue.value : sighting->exchange.value;
       seen[{owners[id], sighting->message_id}] = sighting->until_ms;
-    } else if (const auto* producer = std::get_if<storage::ProducerAdvanced>(&record)) {
+    } else if (const auto* producer = std::get_if<storage::ProducerAdvanced>(&record);
+               producer != nullptr && producer->virtual_host == kHost) {
       sequences[producer->producer_id] = producer->last_sequence;
     }
     return absl::OkStatus();
