@@ -91,6 +91,9 @@ class PublishStream final : public Stream, public runtime::PublisherSink {
     loop().stats().messages_unconfirmed.Add(entries);
     clock_.Arrived(batch.first_sequence(), last_sequence_);
     auto publications = api().publications.TakeAll(*batch.mutable_publications());
+    if (batch.resent()) {
+      for (core::Publication& publication : publications) publication.resent = true;
+    }
     publish_access_->Check(publications, [this](const absl::Status& refusal, bool is_new) {
       NoteRefusal(refusal, is_new);
     });

@@ -262,10 +262,16 @@ class Broker::Impl {
                   int64_t due_at_ms);
   // It is over a limit with that many more.
   absl::Status QueueFull(const Queue& queue, uint64_t extra_messages) const;
+  struct Arrival {
+    int64_t due_at_ms = 0;  // 0: at once
+    bool resent = false;    // as in Publication
+  };
   // Puts it into the queues: at once, or as held by a transaction.
   enum class Join : uint8_t { kNow, kHeld };
-  void Enqueue(storage::MessagePtr message, const std::vector<Queue*>& queues, int64_t due_at_ms,
+  void Enqueue(storage::MessagePtr message, const std::vector<Queue*>& queues, Arrival arrival,
                Ledger::Confirm confirm, Join join);
+  // The queue has a message, with that id, of which an earlier copy may have been delivered.
+  void NoteResent(Queue& queue, storage::MessageId id);
   void SetContent(QueuedMessage& queued, storage::MessagePtr message);
   Entry* MakeEntry(QueuedMessage& message, const Queue& queue, int64_t due_at_ms);
 

@@ -187,6 +187,8 @@ struct Publication {
   absl::Status refused;
   storage::RefPtr<storage::Message> message;  // null only if refused
   bool mandatory = false;
+  // Its publisher sent it before, and doesn't know what became of that: it may have been delivered.
+  bool resent = false;
   int64_t delay_ms = 0;       // 0 is none
   int64_t deliver_at_ms = 0;  // 0 is none; at most one of the two is set
 };

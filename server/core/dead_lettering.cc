@@ -86,7 +86,7 @@ void Broker::Impl::RouteDeadLetter(VirtualHost& host, const storage::MessagePtr&
     ++usage_.dead_letters_lost_total;
     return;
   }
-  Enqueue(message, queues, /*due_at_ms=*/0, {}, Join::kNow);
+  Enqueue(message, queues, {}, {}, Join::kNow);
 }
 
 }  // namespace warren::core

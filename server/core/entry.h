@@ -69,7 +69,7 @@ struct Entry {
   EntryState state = EntryState::kHeld;
   bool durable = false;      // the journal knows it
   bool claimed = false;      // a settlement names it
-  bool redelivered = false;  // may have been delivered before, by an earlier run
+  bool redelivered = false;  // may have been delivered before: by an earlier run, or as sent first
 
   static constexpr uint32_t kNoDeadline = UINT32_MAX;
 

@@ -149,20 +149,20 @@ void Broker::Impl::PublishOne(Publisher& publisher, uint64_t sequence, Publicati
                    publication.mandatory ? Outcome::kUnroutable : Outcome::kAccepted);
   }
   ++usage_.routed_total;
-  const int64_t due_at_ms = DueAt(*exchange, publication);
+  const Arrival arrival{.due_at_ms = DueAt(*exchange, publication), .resent = publication.resent};
   const storage::MessagePtr shared = publication.message;
-  Admission admission = Admit(routed, shared, due_at_ms);
+  Admission admission = Admit(routed, shared, arrival.due_at_ms);
   if (!admission.refusal.ok()) {
     Refuse(publisher, sequence, std::move(admission.refusal));
     if (!admission.queues.empty()) {
-      Enqueue(shared, admission.queues, due_at_ms, {}, Join::kNow);
+      Enqueue(shared, admission.queues, arrival, {}, Join::kNow);
     }
     return;
   }
   if (admission.queues.empty()) return repeated();
   // Only what was taken is marked: what was refused or unroutable may be published again.
   const bool seen = *exchange != nullptr && MarkSeen(**exchange, message);
-  Enqueue(shared, admission.queues, due_at_ms,
+  Enqueue(shared, admission.queues, arrival,
           {.publisher = publisher.id,
            .sequence = sequence,
            .recognised = seen || publisher.producer != nullptr},
@@ -299,8 +299,15 @@ Entry* Broker::Impl::MakeEntry(QueuedMessage& message, const Queue& queue, int64
   return entry;
 }
 
+void Broker::Impl::NoteResent(Queue& queue, storage::MessageId id) {
+  queue.delivered_up_to = std::max(queue.delivered_up_to, id.value);
+  // Of a queue that is served a crash flags everything, and its end is written when it comes.
+  if (queue.serving != Serving::kNo) return;
+  ledger_.Append(storage::QueueServing{queue.id, false, {queue.delivered_up_to}});
+}
+
 void Broker::Impl::Enqueue(storage::MessagePtr message, const std::vector<Queue*>& queues,
-                           int64_t due_at_ms, Ledger::Confirm confirm, Join join) {
+                           Arrival arrival, Ledger::Confirm confirm, Join join) {
   WARREN_CHECK(!queues.empty());
   usage_.enqueued_total += queues.size();
   QueuedMessage& queued = *messages_.New();
@@ -313,10 +320,12 @@ void Broker::Impl::Enqueue(storage::MessagePtr message, const std::vector<Queue*
   for (Queue* queue : queues) {
     ++queue->tally.published;
     if (MarkSeen(*queue, *queued.message)) confirm.recognised = true;
-    entries.push_back(MakeEntry(queued, *queue, due_at_ms));
+    entries.push_back(MakeEntry(queued, *queue, arrival.due_at_ms));
+    entries.back()->redelivered = arrival.resent;
+    if (arrival.resent && entries.back()->durable) NoteResent(*queue, queued.id);
     if (entries.back()->durable) facts.push_back(FactsOf(*queue, *entries.back()));
   }
-  const bool soon = due_at_ms <= now_ms_ && std::any_of(queues.begin(), queues.end(),
+  const bool soon = arrival.due_at_ms <= now_ms_ && std::any_of(queues.begin(), queues.end(),
                                                         [this](Queue* q) { return WantsSoon(*q); });
   if (!soon && IsShortOfMemory()) SendAway(queued);
   // The record first: what follows may settle the message, and so strike it out.

@@ -110,7 +110,8 @@ class Queue {
   Serving serving = Serving::kNo;
   uint32_t gets_held_up = 0;      // for the journal to know that the queue is served
   uint32_t serving_asks = 0;      // how often the journal was asked; the last is the one that counts
-  uint64_t delivered_up_to = 0;  // the highest message id that was ever delivered
+  // The highest message id that was ever delivered, or came as resent.
+  uint64_t delivered_up_to = 0;
 
   // How many may still leave the line before the broker has to look whether those at its front are
   // in memory. See paging.h.

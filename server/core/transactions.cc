@@ -19,7 +19,7 @@ struct Broker::Impl::Transaction {
     storage::MessagePtr message;
     Exchange* exchange = nullptr;  // null: the default exchange
     std::vector<Queue*> queues;
-    int64_t due_at_ms = 0;
+    Arrival arrival;
   };
   struct Settle {
     std::vector<Held> held;
@@ -122,10 +122,11 @@ absl::Status Broker::Impl::Prepare(Publication& publication, Transaction& transa
   Transaction::Publish publish{.message = publication.message,
                                .exchange = *exchange,
                                .queues = {},
-                               .due_at_ms = DueAt(*exchange, publication)};
+                               .arrival = {.due_at_ms = DueAt(*exchange, publication),
+                                           .resent = publication.resent}};
   for (Queue* queue : routed) {
     if (IsRepeat(queue->seen, message)) continue;
-    if (publish.due_at_ms == 0 &&
+    if (publish.arrival.due_at_ms == 0 &&
         queue->options().overflow != storage::OverflowPolicy::kDropHead) {
       Transaction::Load& load = transaction.load[queue->id];
       ++load.messages;
@@ -158,7 +159,7 @@ void Broker::Impl::Apply(Transaction& transaction) {
     usage_.message_bytes.Observe(message.body.size());
     ++usage_.routed_total;
     if (publish.exchange != nullptr) MarkSeen(*publish.exchange, message);
-    Enqueue(publish.message, publish.queues, publish.due_at_ms, {}, Join::kHeld);
+    Enqueue(publish.message, publish.queues, publish.arrival, {}, Join::kHeld);
   }
   for (Queue* queue : touched) AfterSettling(*queue);
 }

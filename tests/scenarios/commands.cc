@@ -107,6 +107,7 @@ core::BindingSpec BindingFrom(Arguments& words, core::DestinationKind destinatio
 core::Publication PublicationFrom(Arguments& words) {
   core::Publication publication;
   publication.mandatory = words.Flag("mandatory");
+  publication.resent = words.Flag("resent");
   publication.delay_ms = words.Duration("delay").value_or(0);
   if (const auto at_ms = words.Duration("at")) publication.deliver_at_ms = kStartMs + *at_ms;
 

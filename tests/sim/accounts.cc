@@ -58,11 +58,6 @@ void Accounts::AckAnswered(const storage::Message& message, const std::string& q
   if (!message.deaths) gone_.insert({message.body.str(), queue});
 }
 
-void Accounts::Restarted(const std::set<std::pair<std::string, std::string>>& copies) {
-  last_in_order_.clear();
-  std::erase_if(delivered_, [&](const auto& copy) { return !copies.contains(copy); });
-}
-
 void Accounts::CheckNothingLost() {
   for (const auto& [name, body] : bodies_) {
     if (body.must_survive && body.confirmed && !body.seen) {

@@ -35,10 +35,9 @@ class Accounts {
   void Delivered(const storage::Message& message, const std::string& queue, bool redelivered);
   // The broker has answered that this copy is settled for good.
   void AckAnswered(const storage::Message& message, const std::string& queue);
-  // The broker restarted with these copies (body, queue): what it said of order starts anew, and of
-  // earlier deliveries it only knows those of copies that are still there. (Delivery doesn't wait
-  // for durability; what is lost unconfirmed is new when its publisher sends it again.)
-  void Restarted(const std::set<std::pair<std::string, std::string>>& copies);
+  // The broker restarted: what it said of order starts anew. What it forgot of deliveries changes
+  // nothing: a publisher that sends again what they forgot says so.
+  void Restarted() { last_in_order_.clear(); }
 
   // ---- At the end, all queues drained ----
   void CheckNothingLost();

@@ -29,6 +29,7 @@ void World::OpenPublisher(Publisher& publisher) {
     Trace("resend " + sent.body);
     core::Publish publish{.publisher = publisher.id, .first_sequence = sequence};
     publish.publications.push_back(Make(sent));
+    publish.publications.back().resent = true;
     Do(std::move(publish));
   }
 }

@@ -84,7 +84,7 @@ std::string Published(const core::Publication& p) {
   const storage::Message& m = *p.message;
   std::string text = absl::StrCat(Word(m.exchange.str()), " ", Word(m.routing_key.str()), " ",
                                   Word(m.body.str()), Flag(m.persistent, "persistent"),
-                                  Flag(p.mandatory, "mandatory"),
+                                  Flag(p.mandatory, "mandatory"), Flag(p.resent, "resent"),
                                   Flag(!p.refused.ok(), "refused_by_edge"),
                                   Number("priority", m.priority), Duration("ttl", m.expiration_ms));
   if (p.delay_ms != 0) text += Duration("delay", p.delay_ms);

@@ -173,14 +173,7 @@ void World::Restore(uint64_t lsn) {
     Problem(reference_->Restart(lsn, now_ms_, *broker_));
   }
   Problem(second_.Restarted(*broker_));
-  std::set<std::pair<std::string, std::string>> copies;
-  for (const core::QueueView& queue : broker_->ListQueues()) {
-    if (queue.virtual_host != kHost) continue;
-    for (const core::EntryView& entry : broker_->ListEntries(queue.id)) {
-      copies.insert({entry.message->body.str(), queue.name});
-    }
-  }
-  accounts_.Restarted(copies);
+  accounts_.Restarted();
   DeclareAll();
 }
 

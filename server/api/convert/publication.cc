@@ -82,6 +82,7 @@ absl::Status PublicationReader::TakeInto(v1::Publication& proto,
   if (absl::Status s = CheckName("exchange", proto.exchange()); !s.ok()) return s;
   if (absl::Status s = CheckName("routing_key", proto.routing_key()); !s.ok()) return s;
   publication.mandatory = proto.mandatory();
+  publication.resent = proto.resent();
   if (proto.has_delay()) {
     const auto delay = DurationMs("delay", proto.delay());
     if (!delay.ok()) return delay.status();

@@ -141,6 +141,7 @@ BindingSpec CommandMaker::BindingSpec() {
 
 Publication CommandMaker::Publication() {
   core::Publication publication{.message = Message(), .mandatory = in_.OneIn(8)};
+  publication.resent = in_.OneIn(8);
   if (in_.OneIn(8)) publication.delay_ms = Ms();
   if (publication.delay_ms == 0 && in_.OneIn(8)) publication.deliver_at_ms = Ms();
   if (in_.OneIn(16)) {

@@ -1,6 +1,8 @@
 // Publishing over the wire: results, held publishers, vanishing clients.
 #include <gtest/gtest.h>
 
+#include <vector>
+
 #include "tests/integration/api/broker_fixture.h"
 
 namespace warren::testing {
@@ -46,6 +48,32 @@ TEST_F(PublishTest, EachMessageOfAStreamIsConfirmedAndAHalfClosedOneEndsWithOk) 
   const grpc::Status status = publisher->Finish();
   EXPECT_TRUE(status.ok()) << status.error_message();
   EXPECT_TRUE(Eventually([&] { return Usage().publishers == 0; }));
+}
+
+TEST_F(PublishTest, WhatIsResentIsDeliveredAsRedelivered) {
+  Start();
+  DeclareQueue("q", true);
+  Open<PublisherStream> publisher = OpenPublisher("me");
+  ASSERT_TRUE(publisher->Write(Batch(1, 1, "q", true)));
+  v1::PublishStreamRequest batch = Batch(2, 2, "q", true);
+  batch.mutable_batch()->set_resent(true);
+  ASSERT_TRUE(publisher->Write(batch));
+  v1::PublishStreamRequest single = Batch(4, 2, "q");
+  single.mutable_batch()->mutable_publications(1)->set_resent(true);
+  ASSERT_TRUE(publisher->Write(single));
+  AwaitConfirmed(publisher, 5);
+
+  Open<ConsumerStream> consumer = OpenConsumer("q");
+  std::vector<bool> redelivered;
+  v1::ConsumeResponse response;
+  while (redelivered.size() < 5) {
+    ASSERT_TRUE(consumer->Read(&response));
+    for (const v1::Delivery& d : response.deliveries().deliveries()) {
+      redelivered.push_back(d.redelivered());
+      EXPECT_EQ(d.delivery_count(), 0U);
+    }
+  }
+  EXPECT_EQ(redelivered, (std::vector<bool>{false, true, true, false, true}));
 }
 
 TEST_F(PublishTest, ABadEntryOfABatchFailsAlone) {

@@ -148,13 +148,13 @@ void Reference::PublishOne(Origin origin, const std::string& producer,
                                                        : core::Outcome::kAccepted,
                          /*at_once=*/true);
   }
-  const int64_t due_at_ms = DueAt(publication);
+  const Arrival arrival{DueAt(publication), publication.resent};
   bool refused = false;
   const std::vector<uint64_t> queues =
-      Admit(routed, publication.message, due_at_ms, {}, nullptr, &refused);
+      Admit(routed, publication.message, arrival.due_at_ms, {}, nullptr, &refused);
   if (refused) {
     Refuse(origin, producer, "QUEUE_FULL");
-    if (!queues.empty()) Enqueue(publication.message, queues, due_at_ms, {}, nullptr, false);
+    if (!queues.empty()) Enqueue(publication.message, queues, arrival, {}, nullptr, false);
     return;
   }
   if (queues.empty()) return repeated();
@@ -165,7 +165,7 @@ void Reference::PublishOne(Origin origin, const std::string& producer,
                        });
   ExpectConfirm(origin, core::Outcome::kAccepted, /*at_once=*/!durable);
   if (seen || !producer.empty()) confirms_[origin].needs_lsn = open_lsn_;
-  Enqueue(publication.message, queues, due_at_ms, origin, nullptr, false);
+  Enqueue(publication.message, queues, arrival, origin, nullptr, false);
 }
 
 std::vector<uint64_t> Reference::Admit(const std::vector<uint64_t>& routed,
@@ -193,7 +193,7 @@ std::vector<uint64_t> Reference::Admit(const std::vector<uint64_t>& routed,
 
 std::vector<Reference::Held> Reference::Enqueue(const storage::MessagePtr& message,
                                                 const std::vector<uint64_t>& queues,
-                                                int64_t due_at_ms, Origin origin,
+                                                Arrival arrival, Origin origin,
                                                 std::shared_ptr<const Life> dead_letter_of,
                                                 bool held) {
   const uint64_t position = state_.next_number++;
@@ -216,10 +216,16 @@ std::vector<Reference::Held> Reference::Enqueue(const storage::MessagePtr& messa
     if (message->expiration_ms) {
       ttl_ms = std::min(ttl_ms.value_or(*message->expiration_ms), *message->expiration_ms);
     }
-    if (ttl_ms) copy.expires_at_ms = std::max(now_ms_, due_at_ms) + *ttl_ms;
-    copy.due_at_ms = due_at_ms;
+    if (ttl_ms) copy.expires_at_ms = std::max(now_ms_, arrival.due_at_ms) + *ttl_ms;
+    copy.due_at_ms = arrival.due_at_ms;
     copy.told_expires_at_ms = copy.expires_at_ms;
-    copy.told_due_at_ms = due_at_ms;
+    copy.told_due_at_ms = arrival.due_at_ms;
+    copy.redelivered = arrival.resent;
+    if (arrival.resent) {
+      // As if an earlier broker had delivered it: the flag is to outlast crashes.
+      handed_out_.insert(copy.number);
+      consumed_.insert(number);
+    }
     if (copy.life->durable) RestOn(open_lsn_);
     made.push_back({number, copy.number});
     queue.copies.push_back(std::move(copy));

@@ -199,7 +199,7 @@ void Reference::RouteDeadLetter(const DeadLetterOnItsWay& dead) {
   });
   bool refused = false;
   queues = Admit(queues, dead.message, /*due_at_ms=*/0, dead.origin, dead.life, &refused);
-  if (!queues.empty()) Enqueue(dead.message, queues, 0, dead.origin, dead.life, /*held=*/false);
+  if (!queues.empty()) Enqueue(dead.message, queues, {}, dead.origin, dead.life, /*held=*/false);
 }
 
 }  // namespace warren::sim

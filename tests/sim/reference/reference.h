@@ -108,11 +108,16 @@ class Reference {
     uint64_t queue = 0;
     uint64_t copy = 0;
   };
+  // When a message is due, 0 is at once, and whether its publisher says that it sent it before.
+  struct Arrival {
+    int64_t due_at_ms = 0;
+    bool resent = false;
+  };
   struct PreparedPublish {
     storage::MessagePtr message;
     std::string exchange;
     std::vector<uint64_t> queues;
-    int64_t due_at_ms = 0;
+    Arrival arrival;
   };
   // A copy that a transaction took along, until that has been answered.
   struct Gone {
@@ -190,7 +195,7 @@ class Reference {
                               const std::shared_ptr<const Life>& dead_letter_of, bool* refused);
   // The numbers of the copies.
   std::vector<Held> Enqueue(const storage::MessagePtr& message,
-                            const std::vector<uint64_t>& queues, int64_t due_at_ms, Origin origin,
+                            const std::vector<uint64_t>& queues, Arrival arrival, Origin origin,
                             std::shared_ptr<const Life> dead_letter_of, bool held);
 
   // ---- Transactions (transactions.cc) ----

@@ -51,7 +51,7 @@ struct Copy {
   int64_t expires_at_ms = 0;
   int64_t due_at_ms = 0;
   uint32_t deliveries = 0;
-  bool redelivered = false;  // by word of an earlier run
+  bool redelivered = false;  // by word of an earlier run, or of its publisher
   // What the journal was told last.
   int64_t told_expires_at_ms = 0;
   int64_t told_due_at_ms = 0;

@@ -23,11 +23,11 @@ absl::Status Reference::Prepare(const core::Publication& publication,
   PreparedPublish publish{.message = publication.message,
                           .exchange = message.exchange.str(),
                           .queues = {},
-                          .due_at_ms = DueAt(publication)};
+                          .arrival = {DueAt(publication), publication.resent}};
   for (const uint64_t number : routed) {
     const ReferenceQueue& queue = state_.queues.at(number);
     if (IsRepeat(queue.seen, message)) continue;
-    if (publish.due_at_ms == 0 &&
+    if (publish.arrival.due_at_ms == 0 &&
         queue.options.overflow != storage::OverflowPolicy::kDropHead) {
       auto& [messages, bytes] = load[number];
       messages += 1;
@@ -94,7 +94,7 @@ void Reference::Handle(const core::Commit& c) {
     if (publish.queues.empty()) continue;
     if (exchange != nullptr) MarkSeen(*exchange, message);
     const std::vector<Held> made =
-        Enqueue(publish.message, publish.queues, publish.due_at_ms, {}, nullptr, /*held=*/true);
+        Enqueue(publish.message, publish.queues, publish.arrival, {}, nullptr, /*held=*/true);
     waits.insert(waits.end(), made.begin(), made.end());
   }
   AfterSettling(touched);

@@ -40,6 +40,7 @@ TEST_F(PublicationTest, CarriesEveryProperty) {
   v1::Publication proto = Minimal();
   proto.set_exchange("exchange");
   proto.set_mandatory(true);
+  proto.set_resent(true);
   proto.mutable_delay()->set_seconds(2);
   v1::Message& message = *proto.mutable_message();
   message.set_delivery_mode(v1::DELIVERY_MODE_PERSISTENT);
@@ -59,6 +60,7 @@ TEST_F(PublicationTest, CarriesEveryProperty) {
   const core::Publication publication = reader_.Take(proto);
   ASSERT_TRUE(publication.refused.ok()) << publication.refused;
   EXPECT_TRUE(publication.mandatory);
+  EXPECT_TRUE(publication.resent);
   EXPECT_EQ(publication.delay_ms, 2000);
   EXPECT_EQ(publication.deliver_at_ms, 0);
   const storage::Message& m = *publication.message;
