@@ -36,6 +36,15 @@ def frames(state):
     return out
 
 
+def batches(state):
+    """All frames that are due: [(first sequence, how many messages, resent)]."""
+    out = []
+    while (frame := state.next_frame()) is not None:
+        batch = broker_pb2.PublishStreamRequest.FromString(frame).batch
+        out.append((batch.first_sequence, len(batch.publications), batch.resent))
+    return out
+
+
 def confirm(state, *ranges):
     confirms = [
         broker_pb2.PublishConfirm(first_sequence=a, last_sequence=b, outcome=o)
@@ -55,10 +64,31 @@ def test_a_joined_frame_is_what_protobuf_makes():
         encode_publication("exchange", "key", b"x" * size, {"headers": {"n": size}})
         for size in (0, 1, 127, 128, 20_000)
     ]
-    batch = broker_pb2.PublishBatch(first_sequence=300, publications=publications)
     pieces = [publication_piece(p.SerializeToString()) for p in publications]
-    joined = broker_pb2.PublishStreamRequest.FromString(publish_frame(300, pieces))
-    assert joined == broker_pb2.PublishStreamRequest(batch=batch)
+    for resent in (False, True):
+        batch = broker_pb2.PublishBatch(
+            first_sequence=300, publications=publications, resent=resent
+        )
+        joined = broker_pb2.PublishStreamRequest.FromString(publish_frame(300, pieces, resent))
+        assert joined == broker_pb2.PublishStreamRequest(batch=batch)
+
+
+def test_only_frames_that_a_stream_was_given_before_say_resent():
+    state = make_state()
+    opened(state)
+    for number in (1, 2):
+        state.add(body(number), None)
+    assert batches(state) == [(1, 2, False)]
+    state.disconnected()
+    state.add(body(3), None)
+    opened(state)
+    assert batches(state) == [(1, 2, True), (3, 1, False)]
+    confirm(state, (1, 1, ACCEPTED))
+    state.disconnected()
+    opened(state)
+    assert batches(state) == [(2, 2, True)]
+    state.add(body(4), None)
+    assert batches(state) == [(4, 1, False)]
 
 
 def test_nothing_is_sent_before_the_stream_is_open():
@@ -135,7 +165,7 @@ def test_a_lost_stream_sends_the_unconfirmed_again_under_the_same_sequences():
     state.add(body(6), 6)  # published while there is no stream
     assert state.next_frame() is None
     opened(state, last_sequence=4)
-    assert frames(state) == [(1, ["1"]), (4, ["4", "5", "6"])]
+    assert frames(state) == [(1, ["1"]), (4, ["4", "5"]), (6, ["6"])]
 
 
 def test_nothing_is_lost_or_doubled_over_random_disconnections():

@@ -362,6 +362,7 @@ class Connection:
                 raise Closed("the connection is closed") from error
             if not repeat or not _rpc.once_more(last):
                 raise last
+            _requests.say_resent(request)
             time.sleep(min(_rpc.REPEAT_PAUSE_S, max(0.0, deadline - time.monotonic())))
 
     def _call_once(self, method: str, make_request: Callable[[Any], Any], timeout: float) -> Any:

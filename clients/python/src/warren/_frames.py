@@ -39,8 +39,10 @@ def publication_piece(serialised: bytes) -> bytes:
     return _PUBLICATION_TAG + varint(len(serialised)) + serialised
 
 
-def publish_frame(first_sequence: int, pieces: list[bytes]) -> bytes:
+def publish_frame(first_sequence: int, pieces: list[bytes], resent: bool = False) -> bytes:
     """A serialised PublishStreamRequest that carries one batch."""
-    head = broker_pb2.PublishBatch(first_sequence=first_sequence).SerializeToString()
+    head = broker_pb2.PublishBatch(
+        first_sequence=first_sequence, resent=resent
+    ).SerializeToString()
     length = len(head) + sum(map(len, pieces))
     return b"".join((_BATCH_TAG, varint(length), head, *pieces))

@@ -35,6 +35,9 @@ class PublishOptions(TypedDict, total=False):
         content_encoding: MIME content encoding of the body.
         timestamp: when it was made.
         mandatory: report it as unroutable when no queue gets it. Default False.
+        resent: you sent it before, and don't know what became of that; it is delivered with
+            `redelivered` set. What the client sends again by itself says so by itself.
+            Default False.
         delay: make it available only after this time.
         deliver_at: make it available at this time; not together with `delay`.
 
@@ -54,6 +57,7 @@ class PublishOptions(TypedDict, total=False):
     content_encoding: str
     timestamp: datetime
     mandatory: bool
+    resent: bool
     delay: Duration
     deliver_at: datetime
 
@@ -105,6 +109,8 @@ def _set_options(publication: message_pb2.Publication, options: PublishOptions) 
         message.delivery_mode = message_pb2.DELIVERY_MODE_TRANSIENT
     if options.get("mandatory"):
         publication.mandatory = True
+    if options.get("resent"):
+        publication.resent = True
     headers = options.get("headers")
     if headers:
         set_values(message.headers, headers)

@@ -9,6 +9,7 @@ Invariants:
    lost stream all of it can be sent again under the same sequences. The broker answers those that
    it has with DUPLICATE, hence nothing is lost and nothing is doubled.
 3. On one stream, frames are sent in sequence order, and a frame's sequences have no gap.
+   A frame of messages that an earlier stream was given says `resent`; none has both kinds.
 4. Nothing but `open` is sent before the broker has answered it.
 """
 
@@ -55,6 +56,7 @@ class PublishState(Generic[Handle]):
         self._max_bytes = max_bytes
         self._raise_unroutable = raise_unroutable
         self._unsent: deque[tuple[int, bytes]] = deque()
+        self._given = 0  # sequences up to this one were given to a stream
 
     # --- from the application -------------------------------------------------------------------
 
@@ -106,6 +108,7 @@ class PublishState(Generic[Handle]):
         if not unsent or not self.is_open:
             return None
         first = unsent[0][0]
+        resent = first <= self._given
         pieces: list[bytes] = []
         size = 0
         while unsent and len(pieces) < MAX_FRAME_MESSAGES:
@@ -113,9 +116,12 @@ class PublishState(Generic[Handle]):
             size += len(piece)
             if pieces and (sequence != first + len(pieces) or size > MAX_FRAME_BYTES):
                 break
+            if resent and sequence > self._given:
+                break
             pieces.append(piece)
             unsent.popleft()
-        return publish_frame(first, pieces)
+        self._given = max(self._given, first + len(pieces) - 1)
+        return publish_frame(first, pieces, resent)
 
     # --- from the broker ------------------------------------------------------------------------
 

@@ -107,7 +107,8 @@ class Publisher:
     What piles up while a write is in flight leaves as one frame; an idle publisher sends at once.
     `publish` blocks while the window of unconfirmed messages is full. When the stream is lost,
     the publisher opens another, and sends again what is unconfirmed under the same sequences, so
-    that nothing is lost or doubled. Each message has its `message_id` set to PRODUCER_ID:NUMBER
+    that nothing is lost, and nothing doubled but what a broker delivered and forgot as it died:
+    what is sent again says so, and comes with `redelivered` set then. Each message has its `message_id` set to PRODUCER_ID:NUMBER
     unless it is given, so that consumers can recognise what they have seen.
 
     Attributes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Optional
+from typing import Any, Optional
 
 from warren import _topology
 from warren._delivery import Delivery
@@ -12,6 +12,12 @@ from warren._publication import Outcome, PublishResult
 from warren._settle import Settle, settlements
 from warren._values import Duration, to_duration
 from warren.errors import WarrenError, from_entry
+
+
+def say_resent(request: Any) -> None:
+    """Has a request that is sent again say so of its messages, if it has any."""
+    for publication in getattr(request, "publications", ()):
+        publication.resent = True
 
 
 def declare_exchange(

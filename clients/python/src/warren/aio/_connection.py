@@ -323,6 +323,7 @@ class Connection:
                 raise Closed("the connection is closed") from error
             if not repeat or not _rpc.once_more(last):
                 raise last
+            _requests.say_resent(request)
             await asyncio.sleep(min(_rpc.REPEAT_PAUSE_S, max(0.0, deadline - time.monotonic())))
 
     async def _call_once(
