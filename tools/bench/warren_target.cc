@@ -12,6 +12,8 @@ namespace warren::tools {
 namespace {
 
 constexpr std::chrono::minutes kFlushPatience{1};
+// A consumer that is lost ends the measurement.
+constexpr std::chrono::milliseconds kNoReconnect{0};
 // As many have a stream each, unless it is said otherwise.
 constexpr int kFewConsumers = 32;
 constexpr size_t kMaxConsumersOfStream = 10'000;
@@ -107,6 +109,7 @@ class WarrenConsumeLink : public ConsumeLink {
   absl::Status Open(const std::string& queue, OnDelivery on_delivery) override {
     client::ConsumerOptions options;
     options.subscribe = settler_.SubscribeTo(queue);
+    options.reconnect_timeout = kNoReconnect;
     options.on_deliveries = [this, on_delivery = std::move(on_delivery)](
                                 client::Consumer& consumer, client::DeliveryBatch batch) {
       for (const v1::Delivery& delivery : batch) {
@@ -166,6 +169,7 @@ class SharedStream {
     client::ConsumerOptions options;
     options.subscribe = std::move(subscribe);
     options.shared = true;
+    options.reconnect_timeout = kNoReconnect;
     options.on_deliveries = [this](client::Consumer& consumer, client::DeliveryBatch batch) {
       const MutexLock lock(mutex_);
       for (const v1::Delivery& delivery : batch) {

@@ -77,6 +77,7 @@ class TransactionConsumeLink : public ConsumeLink {
     client::ConsumerOptions options;
     options.subscribe.set_queue(queue);
     options.subscribe.set_prefetch_messages(workload_.prefetch);
+    options.reconnect_timeout = std::chrono::milliseconds(0);  // what is lost ends the measurement
     auto consumer = client::Consumer::Open(connection_, std::move(options));
     if (!consumer.ok()) return consumer.status();
     consumer_ = *std::move(consumer);

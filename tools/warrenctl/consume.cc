@@ -57,7 +57,11 @@ absl::Status Consume(const Context& context, client::Connection& connection,
       Print(context.format, delivery);
       ++shown;
       if (!options.ack) continue;
-      if (absl::Status status = consumer.Ack(delivery.delivery_tag()); !status.ok()) return status;
+      const absl::Status status = consumer.Ack(delivery.delivery_tag());
+      // A stale one comes again, and is shown again.
+      if (!status.ok() && client::ErrorInfoOf(status).reason != client::kDeliveryStale) {
+        return status;
+      }
     }
   }
   return consumer.Flush();

@@ -31,6 +31,12 @@ absl::Status EndOf(const v1::Cancelled& cancelled) {
   }
 }
 
+// The names are still those of the stream that was lost, until the broker notices.
+bool IsHeld(const absl::Status& status) {
+  const std::string reason = ErrorInfoOf(status).reason;
+  return reason == "CONSUMER_EXISTS" || reason == "QUEUE_EXCLUSIVELY_CONSUMED";
+}
+
 absl::Status TimedOut(std::string_view what, std::chrono::milliseconds timeout) {
   return MakeError(absl::StatusCode::kDeadlineExceeded, kTimeout,
                    std::string(what) + " within " + std::to_string(timeout.count()) + " ms");
@@ -48,7 +54,8 @@ Consumer::Session::Session(Consumer& owner, const Connection& connection, Consum
           options.subscribe.set_virtual_host(connection.options().virtual_host);
         }
         return std::move(options);
-      }()) {}
+      }()),
+      subscribe_(options_.subscribe) {}
 
 Consumer::Session::~Session() {
   const MutexLock lock(mutex_);
@@ -57,13 +64,19 @@ Consumer::Session::~Session() {
     stream_->Cancel();
     if (std::exchange(reading_paused_, false)) stream_->StartRead();
   }
+  if (pausing_) alarm_.Cancel();
+  if (idle_) alarm_.Set(&io_->queue(), std::chrono::system_clock::now(), &alarm_tag_);
   changed_.Wait(mutex_, [this]() WARREN_REQUIRES(mutex_) { return finished_; });
 }
 
 absl::Status Consumer::Session::Open() {
   const MutexLock lock(mutex_);
-  stream_ = std::make_shared<BidiStream>(channel_, kMethod, authorization_, *io_, *this);
-  stream_->Start();
+  if (options_.shared) {
+    last_number_ = std::max(subscribe_.subscription(), 1U);
+    subscribe_.set_subscription(last_number_);
+    subscriptions_[last_number_].subscribe = subscribe_;
+  }
+  BeginStream();
   changed_.Wait(mutex_, [this]() WARREN_REQUIRES(mutex_) { return opened_ || finished_; });
   return opened_ ? absl::OkStatus() : end_;
 }
@@ -90,6 +103,8 @@ absl::StatusOr<DeliveryBatch> Consumer::Session::Next(std::chrono::milliseconds 
 absl::Status Consumer::Session::Flush(std::chrono::milliseconds timeout) {
   MutexLock lock(mutex_);
   if (ended_) return end_;
+  // Without a stream nothing is on its way.
+  if (!started_) return std::exchange(settle_failure_, absl::OkStatus());
   const uint64_t id = ++flush_wanted_;
   const PendingWrite next = NextWrite();
   lock.Unlock();
@@ -104,10 +119,15 @@ absl::Status Consumer::Session::Flush(std::chrono::milliseconds timeout) {
   return std::exchange(settle_failure_, absl::OkStatus());
 }
 
-absl::Status Consumer::Session::Send(v1::ConsumeRequest control) {
+absl::Status Consumer::Session::SetPrefetch(v1::SetPrefetch prefetch) {
   MutexLock lock(mutex_);
   if (ended_) return end_;
-  controls_.push_back(std::move(control));
+  const auto it = subscriptions_.find(prefetch.subscription());
+  v1::Subscribe& subscribe = it != subscriptions_.end() ? it->second.subscribe : subscribe_;
+  subscribe.set_prefetch_messages(prefetch.prefetch_messages());
+  subscribe.set_prefetch_bytes(prefetch.prefetch_bytes());
+  if (!started_) return absl::OkStatus();
+  *controls_.emplace_back().mutable_set_prefetch() = std::move(prefetch);
   const PendingWrite next = NextWrite();
   lock.Unlock();
   next.Send();
@@ -127,8 +147,12 @@ absl::StatusOr<v1::Subscribed> Consumer::Session::Subscribe(v1::Subscribe subscr
                      "a shared consumer's subscriptions have rising numbers; leave the number out");
   }
   last_number_ = number;
-  *controls_.emplace_back().mutable_subscribe() = std::move(subscribe);
-  subscriptions_.try_emplace(number);
+  if (started_) *controls_.emplace_back().mutable_subscribe() = subscribe;
+  subscriptions_[number].subscribe = std::move(subscribe);
+  if (std::exchange(idle_, false)) {
+    lost_since_ = Clock::now();
+    BeginStream();
+  }
   ReadForWaiters();
   const PendingWrite next = NextWrite();
   lock.Unlock();
@@ -150,6 +174,11 @@ absl::Status Consumer::Session::Unsubscribe(uint32_t number) {
   if (ended_) return end_;
   const auto it = subscriptions_.find(number);
   if (it == subscriptions_.end()) return absl::OkStatus();
+  if (!started_) {
+    subscriptions_.erase(it);
+    changed_.NotifyAll();
+    return absl::OkStatus();
+  }
   it->second.unsubscribing = true;
   controls_.emplace_back().mutable_unsubscribe()->set_subscription(number);
   ReadForWaiters();
@@ -172,6 +201,7 @@ void Consumer::Session::ReadForWaiters() {
 absl::Status Consumer::Session::Drain(std::chrono::milliseconds timeout) {
   MutexLock lock(mutex_);
   if (ended_) return end_;
+  if (!started_) return lost_;
   // Before the broker is asked: its answer may come at once, and must be known for one.
   draining_ = true;
   // What is on its way is no more than the prefetch, and must be read to get at the answer.
@@ -205,18 +235,141 @@ std::string Consumer::Session::QueueOf(uint32_t number) const {
   return known ? it->second.answer->queue() : "";
 }
 
-void Consumer::Session::OnStarted() {
-  v1::ConsumeRequest request;
-  *request.mutable_subscribe() = options_.subscribe;
+v1::Subscribed Consumer::Session::subscribed() const {
   const MutexLock lock(mutex_);
-  if (options_.shared) {
-    last_number_ = std::max(options_.subscribe.subscription(), 1U);
-    request.mutable_subscribe()->set_subscription(last_number_);
-    subscriptions_.try_emplace(last_number_);
+  return subscribed_;
+}
+
+absl::StatusOr<v1::TransactionSettlement> Consumer::Session::ForTransaction(
+    v1::Settlement settlement) const {
+  const MutexLock lock(mutex_);
+  if (ended_) return end_;
+  if (!tags_.Lower(settlement)) return Stale();
+  const auto it = subscriptions_.find(settlement.subscription());
+  const bool known = it != subscriptions_.end() && it->second.answer.has_value();
+  v1::TransactionSettlement entry;
+  entry.set_consumer(known ? it->second.answer->consumer() : subscribed_.consumer());
+  // There the name says whose they are.
+  settlement.clear_subscription();
+  *entry.mutable_settlement() = std::move(settlement);
+  return entry;
+}
+
+absl::Status Consumer::Session::Stale() {
+  return MakeError(absl::StatusCode::kFailedPrecondition, kDeliveryStale,
+                   "the stream that the delivery came by was lost; the broker delivers it again");
+}
+
+// ---- From stream to stream ----
+
+void Consumer::Session::BeginStream() {
+  stream_ = std::make_shared<BidiStream>(channel_, kMethod, authorization_, *io_, *this);
+  writing_ = true;  // until its first frame is
+  stream_->Start();
+}
+
+v1::ConsumeRequest Consumer::Session::FirstFrame() {
+  v1::ConsumeRequest request;
+  if (!options_.shared) {
+    *request.mutable_subscribe() = subscribe_;
+    return request;
   }
-  writing_ = true;
+  for (const auto& [number, subscription] : subscriptions_) {
+    *controls_.emplace_back().mutable_subscribe() = subscription.subscribe;
+  }
+  request = std::move(controls_.front());
+  controls_.pop_front();
+  return request;
+}
+
+absl::Status Consumer::Session::WhyEnded(absl::Status status) {
+  if (closing_) return MakeError(absl::StatusCode::kCancelled, kClosed, "the consumer was closed");
+  if (!violation_.ok()) return violation_;
+  if (!retried_.ok()) return retried_;
+  if (cancelled_.has_value()) return EndOf(*cancelled_);
+  if (!status.ok()) return status;
+  return MakeError(absl::StatusCode::kUnavailable, kUnavailable, "the broker ended the stream");
+}
+
+bool Consumer::Session::MayGoOn(const absl::Status& why) const {
+  if (!opened_ || closing_ || draining_ || !violation_.ok()) return false;
+  if (!IsTransient(why) && !IsHeld(why)) return false;
+  if (options_.reconnect_timeout.count() <= 0) return false;
+  return live_ || Clock::now() - lost_since_ <= options_.reconnect_timeout;
+}
+
+bool Consumer::Session::TriesAgain(const Subscription& subscription,
+                                   const absl::Status& why) const {
+  return subscription.answer.has_value() && !subscription.unsubscribing && MayGoOn(why);
+}
+
+void Consumer::Session::LoseStream() {
+  tags_.Lose();
+  settlements_ = SettleBuffer();
+  controls_.clear();
+  if (settled_ > settled_durable_ && settle_failure_.ok()) {
+    settle_failure_ = MakeError(absl::StatusCode::kUnavailable, kSettlementsLost,
+                                "the stream was lost before the settlements were durable; what was "
+                                "not is delivered again");
+  }
+  settled_flushed_ = settled_durable_ = settled_;
+  flush_sent_ = flush_answered_ = flush_wanted_;
+  // What comes settled won't come again.
+  bool settled = subscribe_.auto_ack();
+  std::erase_if(subscriptions_, [](const auto& entry) { return entry.second.unsubscribing; });
+  for (const auto& [number, subscription] : subscriptions_) {
+    settled = settled || subscription.subscribe.auto_ack();
+  }
+  if (!settled) fetched_.clear();
+  cancelled_.reset();
+  retried_ = absl::OkStatus();
+  changed_.NotifyAll();
+}
+
+void Consumer::Session::Pause() {
+  idle_ = options_.shared && subscriptions_.empty();
+  if (idle_) return;
+  pausing_ = true;
+  alarm_.Set(&io_->queue(), std::chrono::system_clock::now() + backoff_.Next(), &alarm_tag_);
+}
+
+void Consumer::Session::OnAlarm(bool) {
+  MutexLock lock(mutex_);
+  pausing_ = false;
+  if (closing_) {
+    const absl::Status why = WhyEnded(absl::OkStatus());
+    lock.Unlock();
+    return End(why);
+  }
+  idle_ = options_.shared && subscriptions_.empty();  // all were given up meanwhile
+  if (!idle_) BeginStream();
+}
+
+void Consumer::Session::End(absl::Status why) {
+  MutexLock lock(mutex_);
+  ended_ = true;
+  end_ = why;
+  changed_.NotifyAll();
+  lock.Unlock();
+  if (options_.on_end) options_.on_end(why);
+  lock.Lock();
+  finished_ = true;
+  changed_.NotifyAll();
+}
+
+// ---- On the I/O thread ----
+
+void Consumer::Session::OnStarted() {
+  const MutexLock lock(mutex_);
+  // Its last subscription may have been given up meanwhile.
+  if (options_.shared && subscriptions_.empty()) {
+    retried_ = MakeError(absl::StatusCode::kUnavailable, kUnavailable, "nothing to subscribe to");
+    stream_->StartRead();
+    return stream_->Cancel();
+  }
+  started_ = true;
   stream_->StartRead();
-  stream_->Write(Encode(request));
+  stream_->Write(Encode(FirstFrame()));
 }
 
 void Consumer::Session::OnWritten() {
@@ -233,7 +386,10 @@ PendingWrite Consumer::Session::NextWrite() {
   if (!settlements_.empty() || flush_wanted_ > flush_sent_) {
     *request.mutable_settle() = settlements_.Take();
     if (settlements_.empty()) {
-      if (flush_wanted_ > flush_sent_) request.mutable_settle()->set_settle_id(flush_wanted_);
+      if (flush_wanted_ > flush_sent_) {
+        request.mutable_settle()->set_settle_id(flush_wanted_);
+        settled_flushed_ = settled_;
+      }
       flush_sent_ = flush_wanted_;
     }
   } else if (!controls_.empty()) {
@@ -256,13 +412,15 @@ void Consumer::Session::OnRead(grpc::ByteBuffer frame) {
   if (!reading_paused_) stream_->StartRead();
   switch (valid ? response.frame_case() : v1::ConsumeResponse::FRAME_NOT_SET) {
     case v1::ConsumeResponse::kSubscribed:
+      lock.Unlock();
       return OnSubscribed(response.subscribed());
     case v1::ConsumeResponse::kDeliveries:
+      tags_.Raise(*response.mutable_deliveries());
       lock.Unlock();
       return OnDeliveries(DeliveryBatch(std::move(arena), response.deliveries()));
     case v1::ConsumeResponse::kSettleResults:
       lock.Unlock();
-      return OnSettleResults(response.settle_results());
+      return OnSettleResults(*response.mutable_settle_results());
     case v1::ConsumeResponse::kCancelled:
       if (!options_.shared) {
         cancelled_ = response.cancelled();
@@ -288,19 +446,30 @@ void Consumer::Session::OnRead(grpc::ByteBuffer frame) {
 }
 
 void Consumer::Session::OnSubscribed(const v1::Subscribed& subscribed) {
-  if (!opened_) {
-    subscribed_ = subscribed;
-    opened_ = true;
-  }
+  MutexLock lock(mutex_);
+  live_ = true;
+  backoff_.Reset();
+  bool anew = opened_ && !options_.shared;
   const auto it = subscriptions_.find(subscribed.subscription());
-  if (it != subscriptions_.end()) it->second.answer = subscribed;
+  if (it != subscriptions_.end()) {
+    anew = it->second.answer.has_value();
+    it->second.answer = subscribed;
+  }
+  if (!opened_ || subscribed.subscription() == subscribed_.subscription()) subscribed_ = subscribed;
+  opened_ = true;
   changed_.NotifyAll();
+  lock.Unlock();
+  if (anew && options_.on_resubscribed) options_.on_resubscribed(subscribed);
 }
 
 void Consumer::Session::OnSubscriptionEnd(uint32_t number, const absl::Status& why) {
   MutexLock lock(mutex_);
   const auto it = subscriptions_.find(number);
   if (it == subscriptions_.end()) return;
+  if (TriesAgain(it->second, why)) {
+    if (retried_.ok()) retried_ = why;
+    return stream_->Cancel();
+  }
   const Subscription ended = std::move(it->second);
   subscriptions_.erase(it);
   if (!opened_) {
@@ -348,8 +517,14 @@ void Consumer::Session::OnDeliveries(DeliveryBatch batch) {
   next.Send();
 }
 
-void Consumer::Session::OnSettleResults(const v1::SettleResults& results) {
+void Consumer::Session::OnSettleResults(v1::SettleResults& results) {
   MutexLock lock(mutex_);
+  for (v1::SettleFailure& failure : *results.mutable_failures()) {
+    failure.set_delivery_tag(tags_.Raised(failure.delivery_tag()));
+  }
+  if (results.settle_id() != 0 && results.settle_id() == flush_sent_) {
+    settled_durable_ = settled_flushed_;
+  }
   if (!results.failures().empty() && settle_failure_.ok()) {
     settle_failure_ = ToStatus(results.failures(0).error());
   }
@@ -364,25 +539,20 @@ void Consumer::Session::OnFinished(absl::Status status) {
   MutexLock lock(mutex_);
   stream_.reset();
   reading_paused_ = false;
-  ended_ = true;
-  if (closing_) {
-    end_ = MakeError(absl::StatusCode::kCancelled, kClosed, "the consumer was closed");
-  } else if (!violation_.ok()) {
-    end_ = violation_;
-  } else if (cancelled_.has_value()) {
-    end_ = EndOf(*cancelled_);
-  } else if (!status.ok()) {
-    end_ = std::move(status);
-  } else {
-    end_ = MakeError(absl::StatusCode::kUnavailable, kUnavailable, "the broker ended the stream");
+  writing_ = false;
+  started_ = false;
+  const absl::Status why = WhyEnded(std::move(status));
+  if (!MayGoOn(why)) {
+    lock.Unlock();
+    return End(why);
   }
-  changed_.NotifyAll();
-  const absl::Status end = end_;
+  const bool was_live = std::exchange(live_, false);
+  if (was_live) lost_since_ = Clock::now();
+  lost_ = why;
+  LoseStream();
+  Pause();
   lock.Unlock();
-  if (options_.on_end) options_.on_end(end);
-  lock.Lock();
-  finished_ = true;
-  changed_.NotifyAll();
+  if (was_live && options_.on_lost) options_.on_lost(why);
 }
 
 }  // namespace warren::client

@@ -43,19 +43,19 @@ std::string Consumer::QueueOf(uint32_t subscription) const {
 }
 
 absl::Status Consumer::Ack(const v1::Delivery& delivery) {
-  return session_->Settle([&](SettleBuffer& buffer) {
-    buffer.Add(delivery.delivery_tag(), v1::SETTLE_OUTCOME_ACK, delivery.subscription());
+  return session_->Settle([&](LiveSettlements& live) {
+    live.Add(delivery.delivery_tag(), v1::SETTLE_OUTCOME_ACK, delivery.subscription());
   });
 }
 
 absl::Status Consumer::Ack(uint64_t delivery_tag) {
   return session_->Settle(
-      [&](SettleBuffer& buffer) { buffer.Add(delivery_tag, v1::SETTLE_OUTCOME_ACK); });
+      [&](LiveSettlements& live) { live.Add(delivery_tag, v1::SETTLE_OUTCOME_ACK); });
 }
 
 absl::Status Consumer::Ack(std::span<const uint64_t> delivery_tags) {
-  return session_->Settle([&](SettleBuffer& buffer) {
-    for (const uint64_t tag : delivery_tags) buffer.Add(tag, v1::SETTLE_OUTCOME_ACK);
+  return session_->Settle([&](LiveSettlements& live) {
+    for (const uint64_t tag : delivery_tags) live.Add(tag, v1::SETTLE_OUTCOME_ACK);
   });
 }
 
@@ -64,36 +64,36 @@ absl::Status Consumer::AckUpTo(const v1::Delivery& delivery) {
 }
 
 absl::Status Consumer::AckUpTo(uint32_t subscription, uint64_t delivery_tag) {
-  return session_->Settle([&](SettleBuffer& buffer) {
-    buffer.AddUpTo(delivery_tag, v1::SETTLE_OUTCOME_ACK, subscription);
+  return session_->Settle([&](LiveSettlements& live) {
+    live.AddUpTo(delivery_tag, v1::SETTLE_OUTCOME_ACK, subscription);
   });
 }
 
 absl::Status Consumer::AckUpTo(uint64_t delivery_tag) {
   return session_->Settle(
-      [&](SettleBuffer& buffer) { buffer.AddUpTo(delivery_tag, v1::SETTLE_OUTCOME_ACK); });
+      [&](LiveSettlements& live) { live.AddUpTo(delivery_tag, v1::SETTLE_OUTCOME_ACK); });
 }
 
 absl::Status Consumer::Requeue(const v1::Delivery& delivery) {
-  return session_->Settle([&](SettleBuffer& buffer) {
-    buffer.Add(delivery.delivery_tag(), v1::SETTLE_OUTCOME_REQUEUE, delivery.subscription());
+  return session_->Settle([&](LiveSettlements& live) {
+    live.Add(delivery.delivery_tag(), v1::SETTLE_OUTCOME_REQUEUE, delivery.subscription());
   });
 }
 
 absl::Status Consumer::Requeue(uint64_t delivery_tag) {
   return session_->Settle(
-      [&](SettleBuffer& buffer) { buffer.Add(delivery_tag, v1::SETTLE_OUTCOME_REQUEUE); });
+      [&](LiveSettlements& live) { live.Add(delivery_tag, v1::SETTLE_OUTCOME_REQUEUE); });
 }
 
 absl::Status Consumer::Reject(const v1::Delivery& delivery) {
-  return session_->Settle([&](SettleBuffer& buffer) {
-    buffer.Add(delivery.delivery_tag(), v1::SETTLE_OUTCOME_REJECT, delivery.subscription());
+  return session_->Settle([&](LiveSettlements& live) {
+    live.Add(delivery.delivery_tag(), v1::SETTLE_OUTCOME_REJECT, delivery.subscription());
   });
 }
 
 absl::Status Consumer::Reject(uint64_t delivery_tag) {
   return session_->Settle(
-      [&](SettleBuffer& buffer) { buffer.Add(delivery_tag, v1::SETTLE_OUTCOME_REJECT); });
+      [&](LiveSettlements& live) { live.Add(delivery_tag, v1::SETTLE_OUTCOME_REJECT); });
 }
 
 absl::Status Consumer::Retry(uint64_t delivery_tag,
@@ -114,7 +114,7 @@ absl::Status Consumer::Retry(const v1::Delivery& delivery,
 }
 
 absl::Status Consumer::Settle(v1::Settlement settlement) {
-  return session_->Settle([&](SettleBuffer& buffer) { buffer.Add(std::move(settlement)); });
+  return session_->Settle([&](LiveSettlements& live) { live.Add(std::move(settlement)); });
 }
 
 absl::Status Consumer::Flush(std::chrono::milliseconds timeout) {
@@ -122,23 +122,28 @@ absl::Status Consumer::Flush(std::chrono::milliseconds timeout) {
 }
 
 absl::Status Consumer::SetPrefetch(uint32_t messages, uint64_t bytes, uint32_t subscription) {
-  v1::ConsumeRequest request;
-  request.mutable_set_prefetch()->set_subscription(subscription);
-  request.mutable_set_prefetch()->set_prefetch_messages(messages);
-  request.mutable_set_prefetch()->set_prefetch_bytes(bytes);
-  return session_->Send(std::move(request));
+  v1::SetPrefetch prefetch;
+  prefetch.set_subscription(subscription);
+  prefetch.set_prefetch_messages(messages);
+  prefetch.set_prefetch_bytes(bytes);
+  return session_->SetPrefetch(std::move(prefetch));
 }
 
 absl::Status Consumer::Drain(std::chrono::milliseconds timeout) {
   return session_->Drain(timeout);
 }
 
-const std::string& Consumer::name() const { return session_->subscribed().consumer(); }
+std::string Consumer::name() const { return session_->subscribed().consumer(); }
 
-const std::string& Consumer::queue() const { return session_->subscribed().queue(); }
+std::string Consumer::queue() const { return session_->subscribed().queue(); }
 
 uint64_t Consumer::initial_message_count() const { return session_->subscribed().message_count(); }
 
 std::optional<v1::Cancelled> Consumer::cancelled() const { return session_->cancelled(); }
+
+absl::StatusOr<v1::TransactionSettlement> Consumer::ForTransaction(
+    v1::Settlement settlement) const {
+  return session_->ForTransaction(std::move(settlement));
+}
 
 }  // namespace warren::client

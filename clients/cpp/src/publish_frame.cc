@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace warren::client {
 namespace {
@@ -19,6 +20,7 @@ constexpr uint8_t Varint(int field) { return static_cast<uint8_t>(field << 3); }
 
 constexpr uint8_t kBatchTag = LengthDelimited(v1::PublishStreamRequest::kBatchFieldNumber);
 constexpr uint8_t kSequenceTag = Varint(v1::PublishBatch::kFirstSequenceFieldNumber);
+constexpr uint8_t kResentTag = Varint(v1::PublishBatch::kResentFieldNumber);
 constexpr uint8_t kPublicationTag = LengthDelimited(v1::PublishBatch::kPublicationsFieldNumber);
 
 }  // namespace
@@ -50,14 +52,20 @@ void PublishFrame::Add(const v1::Publication& publication, size_t size) {
   bytes_ += total;
 }
 
-grpc::ByteBuffer PublishFrame::Serialize() const {
-  const size_t batch = 1 + CodedOutputStream::VarintSize64(first_sequence_) + bytes_;
+grpc::ByteBuffer PublishFrame::Serialize() {
+  const bool resent = std::exchange(serialised_, true);
+  const size_t mark = resent ? 2 : 0;
+  const size_t batch = 1 + CodedOutputStream::VarintSize64(first_sequence_) + mark + bytes_;
   std::array<uint8_t, 32> head;
   uint8_t* end = head.data();
   *end++ = kBatchTag;
   end = CodedOutputStream::WriteVarint64ToArray(batch, end);
   *end++ = kSequenceTag;
   end = CodedOutputStream::WriteVarint64ToArray(first_sequence_, end);
+  if (resent) {
+    *end++ = kResentTag;
+    *end++ = 1;
+  }
 
   std::vector<grpc::Slice> slices;
   slices.reserve(chunks_.size() + 1);

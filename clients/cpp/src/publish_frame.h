@@ -2,8 +2,9 @@
 //
 // A message is encoded once, straight into the slices that the transport will send, and the same
 // slices are kept for a second sending; no copy is made and no message object is held.
-// The bytes are those of PublishStreamRequest{batch: {first_sequence, publications}}: fields of a
-// protobuf message may stand one after the other, so the batch can grow before its head is known.
+// The bytes are those of PublishStreamRequest{batch: {first_sequence, resent, publications}}: fields
+// of a protobuf message may stand one after the other, so the batch can grow before its head is
+// known.
 #pragma once
 
 #include <grpcpp/support/byte_buffer.h>
@@ -30,8 +31,10 @@ class PublishFrame {
   PublishFrame(PublishFrame&&) = default;
   PublishFrame& operator=(PublishFrame&&) = default;
 
-  // Whether a message of `size` bytes, encoded, may join.
+  // Whether a message of `size` bytes, encoded, may join: none once it was serialised, so that what
+  // is sent for the first time is never among what is resent.
   bool Fits(size_t size) const {
+    if (serialised_) return false;
     return messages_ == 0 || (messages_ < kMaxMessages && bytes_ + size <= kMaxBytes);
   }
 
@@ -44,14 +47,16 @@ class PublishFrame {
   // Memory held, roughly.
   size_t bytes() const { return bytes_; }
 
-  // The frame as it is now; shares the slices. REQUIRES: messages() > 0.
-  grpc::ByteBuffer Serialize() const;
+  // The frame as bytes that share its slices. From the second time on it says that its messages are
+  // resent. REQUIRES: messages() > 0.
+  grpc::ByteBuffer Serialize();
 
  private:
   // `size` bytes in one piece, to be written before the next call.
   uint8_t* Reserve(size_t size);
 
   uint64_t first_sequence_;
+  bool serialised_ = false;
   size_t messages_ = 0;
   size_t bytes_ = 0;
   std::vector<grpc::Slice> chunks_;  // all but the last are full

@@ -2,7 +2,6 @@
 
 #include <google/protobuf/arena.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "codec.h"
@@ -12,8 +11,6 @@ namespace warren::client {
 namespace {
 
 constexpr char kMethod[] = "/warren.v1.BrokerService/PublishStream";
-constexpr std::chrono::milliseconds kFirstPause{50};
-constexpr std::chrono::milliseconds kLongestPause{1'000};
 // What properties and keys may add to the largest body.
 constexpr uint64_t kEnvelopeBytes = 256 << 10;
 // Of a broker that names no limit; protobuf can't do much more.
@@ -201,7 +198,7 @@ void Publisher::Session::OnOpened(const v1::PublishOpened& opened) {
     announced_ = window_.base();
   }
   sent_ = 0;
-  pause_ = kFirstPause;
+  backoff_.Reset();
   state_ = State::kOpen;
   changed_.NotifyAll();
 }
@@ -249,8 +246,7 @@ Publisher::Session::News Publisher::Session::LoseSent() {
 void Publisher::Session::Pause() {
   state_ = State::kPausing;
   sent_ = 0;
-  alarm_.Set(&io_->queue(), std::chrono::system_clock::now() + pause_, &alarm_tag_);
-  pause_ = std::min(kLongestPause, 2 * pause_);
+  alarm_.Set(&io_->queue(), std::chrono::system_clock::now() + backoff_.Next(), &alarm_tag_);
 }
 
 void Publisher::Session::OnAlarm(bool) {

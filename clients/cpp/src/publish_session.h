@@ -15,6 +15,7 @@
 #include <memory>
 #include <vector>
 
+#include "backoff.h"
 #include "bidi_stream.h"
 #include "confirm_window.h"
 #include "io_thread.h"
@@ -107,7 +108,7 @@ class Publisher::Session final : public BidiStream::Handler {
   std::shared_ptr<BidiStream> stream_ WARREN_GUARDED_BY(mutex_);
   bool writing_ WARREN_GUARDED_BY(mutex_) = false;
   grpc::Alarm alarm_ WARREN_GUARDED_BY(mutex_);
-  std::chrono::milliseconds pause_ WARREN_GUARDED_BY(mutex_){0};
+  Backoff backoff_ WARREN_GUARDED_BY(mutex_);
   Clock::time_point broken_since_ WARREN_GUARDED_BY(mutex_);
 };
 

@@ -195,9 +195,13 @@ TEST_F(ConsumerTest, ADeletedQueueEndsItsConsumerWithThatReason) {
 
 TEST_F(ConsumerTest, AStoppingBrokerSaysSo) {
   DeclareQueue("orders");
-  const auto consumer = Subscribe("orders");
+  ConsumerOptions options;
+  options.subscribe.set_queue("orders");
+  options.reconnect_timeout = std::chrono::milliseconds(0);
+  const auto consumer = Consumer::Open(*connection_, std::move(options));
+  ASSERT_TRUE(consumer.ok()) << consumer.status();
   EXPECT_EQ(broker_.Stop(), 0);
-  const absl::Status status = consumer->Next(kPatience).status();
+  const absl::Status status = (*consumer)->Next(kPatience).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
   EXPECT_EQ(ReasonOf(status), "SHUTTING_DOWN");
 }

@@ -2,9 +2,13 @@
 // Method: kill the broker while messages flow, start it on the same port and store, compare what
 // was confirmed with what is there.
 #include <atomic>
+#include <future>
+#include <latch>
 #include <thread>
+#include <utility>
 
 #include "tests/integration/client/fixture.h"
+#include "warren/client/transaction.h"
 
 namespace warren::client {
 namespace {
@@ -29,6 +33,26 @@ class ReconnectTest : public ::testing::Test {
     v1::Publication publication = To("orders", std::to_string(number));
     publication.mutable_message()->set_delivery_mode(v1::DELIVERY_MODE_PERSISTENT);
     return publication;
+  }
+
+  // Bodies 1 to `count`, confirmed.
+  void PublishAll(uint64_t count) {
+    v1::PublishRequest request;
+    for (uint64_t i = 1; i <= count; ++i) *request.add_publications() = Persistent(i);
+    const auto response = connection_->Publish(request);
+    ASSERT_TRUE(response.ok()) << response.status();
+  }
+
+  // As many deliveries as asked for, or fewer if the consumer ends.
+  static std::vector<v1::Delivery> Take(Consumer& consumer, size_t count) {
+    std::vector<v1::Delivery> deliveries;
+    while (deliveries.size() < count) {
+      auto batch = consumer.Next(kPatience);
+      EXPECT_TRUE(batch.ok()) << batch.status();
+      if (!batch.ok()) break;
+      deliveries.insert(deliveries.end(), batch->begin(), batch->end());
+    }
+    return deliveries;
   }
 
   // All that is in the queue, in order.
@@ -169,9 +193,143 @@ TEST_F(ReconnectTest, ClosingFreesThoseWhoWaitForRoom) {
   EXPECT_EQ(ReasonOf((*publisher)->Flush(kPatience)), kClosed);
 }
 
-TEST_F(ReconnectTest, AConsumerThatLosesItsBrokerSaysSo) {
+TEST_F(ReconnectTest, AConsumerSubscribesAnewAndKnowsWhatIsStale) {
+  PublishAll(5);
+  std::promise<absl::Status> lost;
+  std::promise<v1::Subscribed> resubscribed;
   ConsumerOptions options;
   options.subscribe.set_queue("orders");
+  options.subscribe.set_prefetch_messages(3);
+  options.on_lost = [&](const absl::Status& why) { lost.set_value(why); };
+  options.on_resubscribed = [&](const v1::Subscribed& s) { resubscribed.set_value(s); };
+  auto opened = Consumer::Open(*connection_, std::move(options));
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  Consumer& consumer = **opened;
+  const std::vector<v1::Delivery> before = Take(consumer, 3);
+  ASSERT_TRUE(consumer.Ack(before[0]).ok());
+  ASSERT_TRUE(consumer.Flush(kPatience).ok());
+  ASSERT_TRUE(consumer.SetPrefetch(2).ok());
+  ASSERT_TRUE(consumer.Ack(before[1]).ok());
+  broker_.Kill();
+  EXPECT_EQ(lost.get_future().get().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(ReasonOf(consumer.Ack(before[2])), kDeliveryStale);
+  EXPECT_EQ(ReasonOf(consumer.AckUpTo(before[2])), kDeliveryStale);
+  EXPECT_EQ(ReasonOf(consumer.Flush(kPatience)), kSettlementsLost);
+  EXPECT_TRUE(consumer.Flush(kPatience).ok()) << "it was told";
+  EXPECT_EQ(ReasonOf(consumer.Next(std::chrono::milliseconds(1)).status()), kTimeout);
+
+  ASSERT_TRUE(broker_.Start().ok());
+  EXPECT_EQ(resubscribed.get_future().get().queue(), "orders");
+  const std::vector<v1::Delivery> after = Take(consumer, 2);
+  ASSERT_EQ(after.size(), 2U);
+  EXPECT_EQ(consumer.Next(std::chrono::milliseconds(1)).status().code(),
+            absl::StatusCode::kDeadlineExceeded)
+      << "the prefetch that was set last holds";
+  for (const v1::Delivery& delivery : after) {
+    EXPECT_TRUE(delivery.redelivered());
+    EXPECT_GT(delivery.delivery_tag(), before[2].delivery_tag());
+    EXPECT_NE(delivery.message().body(), "1") << "its ack was flushed";
+  }
+  // An old tag settles nothing of the new stream, not by a list or a range either.
+  const std::vector<uint64_t> tags{before[1].delivery_tag(), before[2].delivery_tag()};
+  EXPECT_EQ(ReasonOf(consumer.Ack(tags)), kDeliveryStale);
+  EXPECT_EQ(ReasonOf(consumer.Requeue(before[2])), kDeliveryStale);
+  Transaction transaction(*connection_);
+  EXPECT_EQ(ReasonOf(transaction.Ack(consumer, before[2])), kDeliveryStale);
+  ASSERT_TRUE(transaction.Ack(consumer, after[0]).ok());
+  ASSERT_TRUE(transaction.Commit().ok());
+  ASSERT_TRUE(consumer.Ack(after[1]).ok());
+  const std::vector<v1::Delivery> rest = Take(consumer, 1);
+  ASSERT_EQ(rest.size(), 1U);
+  EXPECT_GT(std::stoi(rest[0].message().body()), std::stoi(after[1].message().body()));
+}
+
+TEST_F(ReconnectTest, ASharedConsumerGetsItsSubscriptionsBack) {
+  v1::DeclareQueueRequest request;
+  request.set_name("others");
+  request.mutable_options()->set_durable(true);
+  ASSERT_TRUE(connection_->DeclareQueue(request).ok());
+  request.set_name("passing");
+  request.mutable_options()->set_durable(false);
+  ASSERT_TRUE(connection_->DeclareQueue(request).ok());
+
+  std::promise<std::pair<uint32_t, absl::Status>> ended;
+  std::latch back(2);
+  ConsumerOptions options;
+  options.subscribe.set_queue("orders");
+  options.shared = true;
+  options.on_resubscribed = [&](const v1::Subscribed&) { back.count_down(); };
+  options.on_subscription_end = [&](uint32_t number, const absl::Status& why) {
+    ended.set_value({number, why});
+  };
+  auto opened = Consumer::Open(*connection_, std::move(options));
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  Consumer& consumer = **opened;
+  for (const char* queue : {"passing", "others"}) {
+    v1::Subscribe subscribe;
+    subscribe.set_queue(queue);
+    const auto subscribed = consumer.Subscribe(std::move(subscribe));
+    ASSERT_TRUE(subscribed.ok()) << subscribed.status();
+  }
+  broker_.Kill();
+  ASSERT_TRUE(broker_.Start().ok());
+  const auto [number, why] = ended.get_future().get();
+  EXPECT_EQ(number, 2U);
+  EXPECT_EQ(ReasonOf(why), "QUEUE_NOT_FOUND");
+  back.wait();
+  v1::PublishRequest publish;
+  *publish.add_publications() = To("orders", "1");
+  *publish.add_publications() = To("others", "3");
+  ASSERT_TRUE(connection_->Publish(publish).ok());
+  for (const v1::Delivery& delivery : Take(consumer, 2)) {
+    EXPECT_EQ(std::to_string(delivery.subscription()), delivery.message().body());
+    EXPECT_TRUE(consumer.Ack(delivery).ok());
+  }
+  EXPECT_TRUE(consumer.Flush(kPatience).ok());
+}
+
+TEST_F(ReconnectTest, AConsumerWhoseQueueIsGoneEnds) {
+  v1::DeclareQueueRequest request;
+  request.set_name("passing");
+  ASSERT_TRUE(connection_->DeclareQueue(request).ok());
+  ConsumerOptions options;
+  options.subscribe.set_queue("passing");
+  auto consumer = Consumer::Open(*connection_, std::move(options));
+  ASSERT_TRUE(consumer.ok()) << consumer.status();
+  broker_.Kill();
+  ASSERT_TRUE(broker_.Start().ok());
+  EXPECT_EQ(ReasonOf((*consumer)->Next(kPatience).status()), "QUEUE_NOT_FOUND");
+}
+
+TEST_F(ReconnectTest, AConsumerGivesUpWhenTheBrokerStaysAway) {
+  ConsumerOptions options;
+  options.subscribe.set_queue("orders");
+  options.reconnect_timeout = std::chrono::milliseconds(300);
+  auto consumer = Consumer::Open(*connection_, std::move(options));
+  ASSERT_TRUE(consumer.ok()) << consumer.status();
+  broker_.Kill();
+  EXPECT_EQ((*consumer)->Next(kPatience).status().code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(ReconnectTest, AConsumerCanBeClosedWhileTheBrokerIsAway) {
+  std::promise<absl::Status> lost;
+  absl::Status ended;
+  ConsumerOptions options;
+  options.subscribe.set_queue("orders");
+  options.on_lost = [&](const absl::Status& why) { lost.set_value(why); };
+  options.on_end = [&](const absl::Status& why) { ended = why; };
+  auto consumer = Consumer::Open(*connection_, std::move(options));
+  ASSERT_TRUE(consumer.ok()) << consumer.status();
+  broker_.Kill();
+  lost.get_future().wait();
+  consumer->reset();
+  EXPECT_EQ(ReasonOf(ended), kClosed);
+}
+
+TEST_F(ReconnectTest, AConsumerThatIsNotToReconnectSaysThatItLostItsBroker) {
+  ConsumerOptions options;
+  options.subscribe.set_queue("orders");
+  options.reconnect_timeout = std::chrono::milliseconds(0);
   auto consumer = Consumer::Open(*connection_, std::move(options));
   ASSERT_TRUE(consumer.ok()) << consumer.status();
   broker_.Kill();

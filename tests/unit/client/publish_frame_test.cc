@@ -29,7 +29,7 @@ void Add(PublishFrame& frame, const v1::Publication& publication) {
   frame.Add(publication, publication.ByteSizeLong());
 }
 
-v1::PublishStreamRequest Parse(const PublishFrame& frame) {
+v1::PublishStreamRequest Parse(PublishFrame& frame) {
   grpc::ByteBuffer buffer = frame.Serialize();
   v1::PublishStreamRequest request;
   EXPECT_TRUE(Decode(buffer, request));
@@ -67,12 +67,18 @@ TEST(PublishFrame, AnEmptyPublicationTakesItsPlace) {
   EXPECT_EQ(Parse(frame).batch().publications_size(), 2);
 }
 
-TEST(PublishFrame, CanBeSerializedAgainAfterItGrew) {
-  PublishFrame frame(1);
+TEST(PublishFrame, SaysFromTheSecondTimeOnThatItIsResent) {
+  PublishFrame frame(7);
   Add(frame, PublicationOf(10));
-  EXPECT_EQ(Parse(frame).batch().publications_size(), 1);
   Add(frame, PublicationOf(20));
-  EXPECT_EQ(Parse(frame).batch().publications_size(), 2);
+  EXPECT_FALSE(Parse(frame).batch().resent());
+  EXPECT_FALSE(frame.Fits(1)) << "a new message would be called resent";
+  for (int again = 0; again < 2; ++again) {
+    const v1::PublishStreamRequest request = Parse(frame);
+    EXPECT_TRUE(request.batch().resent());
+    EXPECT_EQ(request.batch().first_sequence(), 7U);
+    EXPECT_EQ(request.batch().publications_size(), 2);
+  }
 }
 
 TEST(PublishFrame, IsBoundedButForOneLargeMessage) {

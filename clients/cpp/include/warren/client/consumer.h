@@ -20,8 +20,14 @@
 // Or with a callback, which spares the hand-over to another thread. Settlements that pile up while
 // a frame is being written leave as the next frame; nothing lingers.
 //
-// A consumer lives as long as its stream. When that ends, the broker requeues what is unsettled
-// and the consumer says why; to go on, open another one.
+// When the connection breaks, or the broker stops and another takes over, the consumer subscribes
+// anew, to the same queues with the same options, at any of the connection's addresses. The broker
+// has requeued what was unsettled, and delivers it again with `redelivered` set. So deliveries of the
+// stream that was lost are stale: those that were not fetched yet are dropped, unless they come
+// settled (auto_ack), and to settle one is refused with DELIVERY_STALE, which a program may ignore.
+// Settlements whose fate is unknown make the next Flush say SETTLEMENTS_LOST. Delivery tags go on
+// rising, so a tag names one delivery of the consumer for all of its life. What a new attempt can't
+// mend (no such queue, no permission) ends the consumer, or its subscription if it is shared.
 #pragma once
 
 #include <google/protobuf/arena.h>
@@ -72,6 +78,13 @@ struct ConsumerOptions {
   // Told of each batch, on the connection's I/O thread: must not block. Settlements made inside it
   // leave together when it returns. Empty: batches are fetched with Next.
   std::function<void(Consumer&, DeliveryBatch)> on_deliveries;
+  // How long it tries to subscribe anew before it ends for good. 0: it ends with its first stream.
+  std::chrono::milliseconds reconnect_timeout{120'000};
+  // Told when the stream was lost, and why: what is unsettled is stale from now on. I/O thread. May
+  // be empty.
+  std::function<void(const absl::Status&)> on_lost;
+  // Told when a subscription has been made anew. I/O thread. May be empty.
+  std::function<void(const v1::Subscribed&)> on_resubscribed;
   // Told once, on the I/O thread, when no delivery will come any more, and why. May be empty.
   std::function<void(const absl::Status&)> on_end;
   // Told, on the I/O thread, when a subscription of a shared consumer has ended that nobody asked
@@ -95,8 +108,8 @@ class Consumer {
   Consumer& operator=(const Consumer&) = delete;
 
   // The next batch; never empty. Errors: DEADLINE_EXCEEDED, TIMEOUT, when nothing came;
-  // OUT_OF_RANGE, DRAINED; else why the stream ended: CANCELLED, QUEUE_DELETED; UNAVAILABLE,
-  // SHUTTING_DOWN or BROKER_UNAVAILABLE; …. REQUIRES: no on_deliveries; not on the I/O thread.
+  // OUT_OF_RANGE, DRAINED; else why the consumer ended: CANCELLED, QUEUE_DELETED; after
+  // reconnect_timeout UNAVAILABLE, SHUTTING_DOWN or BROKER_UNAVAILABLE; …. REQUIRES: no on_deliveries; not on the I/O thread.
   absl::StatusOr<DeliveryBatch> Next(std::chrono::milliseconds timeout);
 
   // One more subscription of a shared consumer; waits for the broker's answer, which has its
@@ -113,8 +126,9 @@ class Consumer {
   // ended.
   std::string QueueOf(uint32_t subscription) const;
 
-  // These settle without waiting. They fail only if the stream has ended; a delivery that can't be
-  // settled is told to on_settle_failure, and by Flush.
+  // These settle without waiting. They fail with FAILED_PRECONDITION, DELIVERY_STALE, for deliveries
+  // of a stream that was lost (of several, those that aren't stale are settled), and once the
+  // consumer has ended; a delivery that can't be settled is told to on_settle_failure, and by Flush.
   absl::Status Ack(const v1::Delivery& delivery);
   // With a tag alone: of a consumer that isn't shared.
   absl::Status Ack(uint64_t delivery_tag);
@@ -136,25 +150,31 @@ class Consumer {
   absl::Status Settle(v1::Settlement settlement);
 
   // Waits until all settlements made before are durable. Errors: the first that failed since the
-  // last Flush; the stream's end; DEADLINE_EXCEEDED, TIMEOUT. REQUIRES: not on the I/O thread.
+  // last Flush; UNAVAILABLE, SETTLEMENTS_LOST, if the stream was lost before they were, after which
+  // those that weren't are delivered again; the consumer's end; DEADLINE_EXCEEDED, TIMEOUT. REQUIRES: not on the I/O thread.
   absl::Status Flush(std::chrono::milliseconds timeout = std::chrono::seconds(30));
 
-  // Replaces the limits of Subscribe; 0 is the broker's default.
+  // Replaces the limits of Subscribe, also for when it subscribes anew; 0 is the broker's default.
   // `subscription`: which, of a shared consumer.
   absl::Status SetPrefetch(uint32_t messages, uint64_t bytes = 0, uint32_t subscription = 0);
 
   // Asks for no new deliveries, of any subscription, and waits until the broker has stopped; those
-  // that came can still be fetched and settled. Errors as Flush. REQUIRES: not on the I/O thread.
+  // that came can still be fetched and settled. From then on a lost stream is the end. Errors as
+  // Flush. REQUIRES: not on the I/O thread.
   absl::Status Drain(std::chrono::milliseconds timeout = std::chrono::seconds(30));
 
-  // The names in use, the broker's if none was asked for; of a shared consumer, those of the first
-  // subscription.
-  const std::string& name() const;
-  const std::string& queue() const;
-  // Ready messages when it subscribed.
+  // The names in use, the broker's if none was asked for, other ones after it subscribed anew then;
+  // of a shared consumer, those of the first subscription.
+  std::string name() const;
+  std::string queue() const;
+  // Ready messages when it subscribed last.
   uint64_t initial_message_count() const;
   // What the broker said when it ended this consumer; nothing if it didn't, or it is shared.
   std::optional<v1::Cancelled> cancelled() const;
+
+  // A settlement as a transaction carries it, for this consumer as it is now. FAILED_PRECONDITION,
+  // DELIVERY_STALE, if one of its deliveries is stale.
+  absl::StatusOr<v1::TransactionSettlement> ForTransaction(v1::Settlement settlement) const;
 
  private:
   class Session;

@@ -21,6 +21,10 @@ inline constexpr std::string_view kUnavailable = "BROKER_UNAVAILABLE";
 inline constexpr std::string_view kWindowFull = "WINDOW_FULL";
 // The connection broke before the confirm came; the broker may have the message or not.
 inline constexpr std::string_view kConfirmLost = "CONFIRM_LOST";
+// The delivery came by a stream that was lost; the broker delivers it again.
+inline constexpr std::string_view kDeliveryStale = "DELIVERY_STALE";
+// The stream was lost before settlements were known to be durable.
+inline constexpr std::string_view kSettlementsLost = "SETTLEMENTS_LOST";
 // This object was closed by its owner.
 inline constexpr std::string_view kClosed = "CLOSED";
 // The consumer was drained; no delivery comes any more.

@@ -11,8 +11,10 @@
 //
 // When the connection breaks, the publisher connects again. With a producer_id, what was not
 // confirmed is sent again under its old sequence, and the broker drops what it has already: nothing
-// is lost, nothing doubles. Without one nobody could tell a copy from a new message, so those
-// messages are answered with CONFIRM_LOST, and whether to publish them again is the caller's call.
+// is lost, and nothing doubles but what a broker delivered and then forgot as it died, whose second
+// delivery says `redelivered`, since what is sent again says `resent`. Without a producer_id nobody
+// could tell a copy from a new message, so those messages are answered with CONFIRM_LOST, and whether
+// to publish them again is the caller's call; who does sets `resent` on the publication.
 #pragma once
 
 #include <chrono>
