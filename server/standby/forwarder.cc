@@ -137,6 +137,7 @@ class Forwarder::Impl {
     void Close() {
       Error ignored;
       closed = true;
+      if (!carried) client.set_option(asio::socket_base::linger(true, 0), ignored);
       client.close(ignored);
       server.close(ignored);
       resolver.cancel();
@@ -148,6 +149,7 @@ class Forwarder::Impl {
     tcp::resolver resolver;
     asio::steady_timer timer;  // closes it
     const Target target;
+    bool carried = false;  // before that the client is turned away by a reset, as in Refuse
     bool closed = false;
     int ended = 0;  // directions in which all has been said
   };
@@ -273,12 +275,12 @@ asio::awaitable<void> Forwarder::Impl::Carry(Shared it) {
   const Error error = co_await Connect(it);
   if (error || it->closed) {
     // The one that serves isn't there, or not any more.
-    Refuse(it->client);
     it->Close();
     connections_.erase(it);
     co_return;
   }
   it->timer.cancel();
+  it->carried = true;
   SetUp(it->client);
   SetUp(it->server);
   asio::co_spawn(io_, Pump(it, it->server, it->client), asio::detached);
