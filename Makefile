@@ -59,7 +59,7 @@ prove-backlog: PROOFS := tests/proofs/test_backlog.py ## Prove that 2,000,000 me
 prove-space: PROOFS := tests/proofs/test_space.py ## Prove that PostgreSQL's space is bounded while 5,000,000 messages pass one that stays.
 prove-failover: PROOFS := tests/proofs/test_failover.py ## Prove that clients follow from broker to broker: 60 changes under load, nothing lost, short pauses.
 prove prove-backlog prove-space prove-failover: build test-tools
-	@$(NINJA) -C $(BUILD) warren-bench
+	@$(NINJA) -C $(BUILD) warren-bench warren-follower
 	@WARREN_BINARY=$(abspath $(BUILD))/bin/warren $(VENV)/bin/pytest -q -s $(PROOFS) --full $(ARGS)
 
 .PHONY: test-deploy
