@@ -9,10 +9,10 @@ The promises:
    may have dropped it. One whose consumers settle by being sent to may have lost what was on its
    way when a connection broke.
 2. What was settled for good, and the settlement answered, never comes back, nor as a dead letter.
-3. A message comes a second time from a queue only if it is flagged `redelivered`. One exception, by
-   design: messages are delivered before they are durable. If a crash takes one, its publisher, who
-   had no confirm, sends it again, and it comes as a new one. The same holds for a dead letter whose
-   cause was not durable. So each crash excuses one such repeat of what was pending then.
+3. A message comes a second time from a queue only if it is flagged `redelivered`, also if a crash
+   took it after its delivery and its publisher sent it again. Two exceptions, by design, of which
+   each crash excuses one repeat: a dead letter whose cause was not durable begins anew; and if two
+   publishers publish one message, that of the second may be new to both it and the broker.
 4. What isn't flagged comes, within one stream, in the order in which its producer sent it (within
    one priority).
 5. Nothing comes that was not sent, nor what the broker said that it refused, nor before it is due;
@@ -48,6 +48,7 @@ class Accounts(Judge):
         """Just before its id is published once more; whether it was confirmed before."""
         with self._lock:
             self._messages[id].unanswered += 1
+            self._messages[id].twice = True
             return self._messages[id].confirmed
 
     def answered(

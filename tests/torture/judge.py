@@ -90,7 +90,8 @@ class Judge:
             return
         if copy.deliveries:
             copy.unflagged_repeats += 1
-            if copy.unflagged_repeats > message.crashes_pending + copy.crashes_pending:
+            excused = copy.crashes_pending + (message.crashes_pending if message.twice else 0)
+            if copy.unflagged_repeats > excused:
                 yield Kind.UNFLAGGED, f"{what} again without the flag"
         if queue not in message.targets or not terms.ordered:
             return  # dead letters come in the order of their death

@@ -23,7 +23,7 @@ def take(work: Work, queue: str) -> None:
             got = connection.get(queue, dice.randint(1, MOST), lease=dice.uniform(*LEASE_S))
         except warren.Unavailable:
             got = []
-        if restarts != work.accounts.restarts:  # what was lost unconfirmed is sent again, as new
+        if restarts != work.accounts.restarts:  # the order is a broker's
             restarts, order = work.accounts.restarts, {}
         by_outcome: dict[tuple[str, float], list[warren.Delivery]] = {}
         for d in got:

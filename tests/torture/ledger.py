@@ -60,6 +60,7 @@ class Message:
     accepted: int = 0  # answers that said so
     duplicates: int = 0  # answers that said so
     unanswered: int = 1  # attempts to publish it
+    twice: bool = False  # its program published it twice, on purpose
     crashes_pending: int = 0  # crashes that it met sent and unconfirmed
     restarts: int = 0  # of the broker, when it was sent
     breaks: int = 0  # of connections, when it was sent

@@ -162,9 +162,19 @@ def test_a_repeat_needs_the_flag(accounts: Accounts) -> None:
     assert found(accounts, Kind.UNFLAGGED, "again without the flag")
 
 
-def test_a_crash_excuses_one_repeat_of_what_was_unconfirmed(accounts: Accounts) -> None:
+def test_a_crash_excuses_no_repeat_of_what_was_unconfirmed(accounts: Accounts) -> None:
     id = sent(accounts, confirmed=False)
     accounts.received("work", id, False, {})
+    accounts.crashed()
+    accounts.received("work", id, True, {})
+    accounts.received("work", id, False, {})
+    assert accounts.kinds == {Kind.UNFLAGGED: 1}
+
+
+def test_a_crash_excuses_one_repeat_of_what_is_published_twice(accounts: Accounts) -> None:
+    id = sent(accounts, confirmed=False)
+    accounts.received("work", id, False, {})
+    accounts.sending_again(id)
     accounts.crashed()
     accounts.received("work", id, False, {})
     accounts.answered(id, None)
