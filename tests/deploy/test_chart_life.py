@@ -18,7 +18,15 @@ import warren
 from chart import CHART, LEAST, Release, need_tools, render
 from pod_process import PodProcess
 from postgres_server import PostgresServer
-from secured import PASSWORD, Authority, password_hash, user, write_users
+from secured import (
+    PASSWORD,
+    Authority,
+    password_hash,
+    presented,
+    serial_of,
+    user,
+    write_users,
+)
 from warren_process import STANDS_BY, binary
 
 PATIENCE_S = 30.0
@@ -200,3 +208,44 @@ def test_a_pod_with_tls_and_users_takes_its_secrets_and_new_ones(
             return
         except warren.WarrenError:
             assert time.monotonic() < deadline, pod.broker.logs()
+
+
+def test_a_pod_takes_a_renewed_certificate_while_its_connections_go_on(
+    new_pod: Callable[..., PodProcess], tmp_path: Path
+) -> None:
+    """As cert-manager renews one: the Secret's files change below the pod."""
+    authority = Authority(tmp_path / "ca", "chart-test")
+    old = authority.issue("broker", "old")
+    secrets = {
+        "warren-tls": {"tls.crt": old[0].read_text(), "tls.key": old[1].read_text()},
+        "warren-users": {
+            "users.yaml": write_users(tmp_path / "users.yaml", anna=user()).read_text()
+        },
+    }
+    pod = new_pod(Release(render(values=CHART / "ci" / "embedded-tls.yaml")), secrets=secrets)
+    pod.launch()
+    assert pod.broker.wait_ready(PATIENCE_S)
+    address = pod.broker.grpc
+    assert presented(address, authority) == serial_of(old[0])
+    login = {"tls": warren.Tls(ca=str(authority.path)), "user": "anna", "password": PASSWORD}
+    with warren.connect(address, **login) as connection:
+        connection.declare_queue(QUEUE)
+        connection.publish("", QUEUE, b"1")
+        with connection.consume(QUEUE) as consumer:
+            delivery = consumer.get(PATIENCE_S)
+            assert delivery is not None
+            renewed = authority.issue("broker", "renewed")
+            mounted = next((tmp_path / "pod-0").rglob("tls.crt")).parent
+            for source, name in zip(renewed, ("tls.crt", "tls.key")):
+                (mounted / "new").write_bytes(source.read_bytes())
+                os.replace(mounted / "new", mounted / name)
+            deadline = time.monotonic() + PATIENCE_S
+            while presented(address, authority) != serial_of(renewed[0]):
+                assert time.monotonic() < deadline, pod.broker.logs()
+            with warren.connect(address, **login) as another:
+                another.publish("", QUEUE, b"2")
+            # The stream that was there is the same one: what it delivered can be settled.
+            assert delivery.ack()
+            consumer.flush(PATIENCE_S)
+            delivery = consumer.get(PATIENCE_S)
+            assert delivery is not None and delivery.body == b"2" and not delivery.redelivered

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import ssl
 import time
 from pathlib import Path
 
 import pytest
 import warren
-from cryptography import x509
 from health import metric
-from secured import PASSWORD, Authority, audit, user, write_users
+from secured import PASSWORD, Authority, audit, presented, serial_of, user, write_users
 from warren import Tls
 from warren_process import WarrenProcess
 
@@ -53,17 +51,6 @@ def fails(broker: WarrenProcess, **login: object) -> warren.WarrenError:
         with pytest.raises(warren.WarrenError) as failure:
             connection.declare_queue("q")
     return failure.value
-
-
-def presented(broker: WarrenProcess, authority: Authority) -> int:
-    """The serial number of the broker's certificate."""
-    host, port = broker.grpc.rsplit(":", 1)
-    pem = ssl.get_server_certificate((host, int(port)), ca_certs=str(authority.path))
-    return x509.load_pem_x509_certificate(pem.encode()).serial_number
-
-
-def serial_of(certificate: Path) -> int:
-    return x509.load_pem_x509_certificate(certificate.read_bytes()).serial_number
 
 
 def test_certificates_log_in_their_users_and_no_others(
@@ -118,17 +105,17 @@ def test_a_changed_certificate_is_presented_without_a_restart(start, authority: 
     with warren.connect(broker.grpc, tls=ca, user="anna", password=PASSWORD) as before:
         before.declare_queue("q")
         certificate, key = authority.issue("broker", "broker", days=90)
-        assert presented(broker, authority) == serial_of(certificate)
+        assert presented(broker.grpc, authority) == serial_of(certificate)
         assert metric(broker, EXPIRY) > time.time() + 89 * 86400
         # One that is no good is not taken.
         serial = serial_of(certificate)
         key.write_text("no key")
-        assert presented(broker, authority) == serial
+        assert presented(broker.grpc, authority) == serial
         broker.wait_output("certificates can't be read anew")
         authority.issue("broker", "broker", days=-1)
-        assert presented(broker, authority) == serial
+        assert presented(broker.grpc, authority) == serial
         certificate, _ = authority.issue("broker", "broker")
-        assert presented(broker, authority) == serial_of(certificate) != serial
+        assert presented(broker.grpc, authority) == serial_of(certificate) != serial
         before.declare_queue("q")  # connections that are there go on
 
 

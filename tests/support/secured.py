@@ -7,6 +7,7 @@ import datetime
 import ipaddress
 import json
 import os
+import ssl
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -159,3 +160,15 @@ def audit(broker: WarrenProcess, message: str, **fields: str) -> list[dict[str, 
         ):
             found.append(entry)
     return found
+
+
+def presented(address: str, authority: Authority) -> int:
+    """The serial number of the certificate that a handshake at "HOST:PORT" shows."""
+    host, port = address.rsplit(":", 1)
+    pem = ssl.get_server_certificate((host, int(port)), ca_certs=str(authority.path))
+    return x509.load_pem_x509_certificate(pem.encode()).serial_number
+
+
+def serial_of(certificate: Path) -> int:
+    """The serial number of a certificate's file."""
+    return x509.load_pem_x509_certificate(certificate.read_bytes()).serial_number

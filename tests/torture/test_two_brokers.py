@@ -13,12 +13,14 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Callable
 
 import pytest
 import warren
 from postgres_proxy import Cut, PostgresProxy
 from postgres_server import PostgresServer
+from secured import Authority, presented, serial_of
 from warren_process import STANDS_BY, WarrenProcess
 
 LEASE_S = 2.0
@@ -215,3 +217,34 @@ def test_the_second_stays_while_the_database_restarts(new_broker: NewBroker) -> 
         assert second.wait_ready(SLACK_S), second.logs()
         assert bodies(second) == [1, 2]
         second.stop()
+
+
+def test_tls_is_between_the_client_and_the_broker_that_serves(
+    new_broker: NewBroker, url: str, tmp_path: Path
+) -> None:
+    """A client of the standby sees the certificate of the other one, and follows a fail-over."""
+    authority = Authority(tmp_path / "ca", "pair")
+    certificates = [authority.issue("broker", name) for name in ("first", "second")]
+    first, second = (
+        new_broker(
+            url, LEASE, "--drain-timeout=0s", f"--tls-certificate={file}", f"--tls-key={key}"
+        )
+        for file, key in certificates
+    )
+    first.start()
+    second.stand_by()
+    tls = warren.Tls(ca=str(authority.path))
+    with warren.connect(second.grpc, timeout=60, tls=tls) as connection:
+        connection.declare_queue(QUEUE, durable=True)
+        with connection.consume(QUEUE) as consumer, connection.publisher() as publisher:
+            publisher.publish("", QUEUE, b"1").result(SLACK_S)
+            delivery = consumer.get(SLACK_S)
+            assert delivery is not None and delivery.body == b"1" and delivery.ack()
+            consumer.flush(SLACK_S)
+            assert presented(second.grpc, authority) == serial_of(certificates[0][0])
+            first.kill()
+            assert second.wait_ready(LEASE_S + SLACK_S), second.logs()
+            publisher.publish("", QUEUE, b"2").result(SLACK_S)
+            delivery = consumer.get(SLACK_S)
+            assert delivery is not None and delivery.body == b"2"
+            assert presented(second.grpc, authority) == serial_of(certificates[1][0])
