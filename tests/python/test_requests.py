@@ -7,11 +7,12 @@ import pytest
 import warren
 from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
-from warren import _rpc, _topology
+from warren import _requests, _rpc, _topology
 from warren._backoff import Backoff
 from warren._commit import Lane, Lanes, TransactionBuffer
 from warren._delivery import Delivery, Stream
 from warren._proto import broker_pb2, message_pb2
+from warren._publication import encode_publication
 from warren._settle import Settle
 from warren.errors import from_entry, from_status
 
@@ -158,3 +159,20 @@ def test_an_unreachable_broker_is_reported_in_time(unused_port):
     connection.close()
     with pytest.raises(warren.Closed):
         connection.declare_queue("q")
+
+
+def test_what_is_sent_again_says_so_of_each_message():
+    publications = [encode_publication("", "q", body, {}) for body in (b"1", b"2")]
+    for request in (
+        broker_pb2.PublishRequest(publications=publications),
+        broker_pb2.CommitRequest(publications=publications),
+    ):
+        _requests.say_resent(request)
+        assert [p.resent for p in request.publications] == [True, True]
+    _requests.say_resent(broker_pb2.BindRequest())  # has none
+    assert [p.resent for p in publications] == [False, False], "the caller may use them anew"
+
+
+def test_a_program_can_say_it_of_what_it_publishes_again():
+    assert not encode_publication("", "q", b"", {}).resent
+    assert encode_publication("", "q", b"", {"resent": True}).resent
