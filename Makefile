@@ -66,6 +66,10 @@ prove prove-backlog prove-space prove-failover: build test-tools
 test-deploy: build test-tools ## Run the tests of what deploys Warren alone: the Helm chart, rendered, judged and lived by a real broker.
 	@WARREN_BINARY=$(abspath $(BUILD))/bin/warren $(VENV)/bin/pytest -q tests/deploy $(ARGS)
 
+.PHONY: prove-image
+prove-image: build test-tools ## Carry out all of the image's Dockerfile, the builder stage from a bare Debian 12, too, and run what comes of it; 15 minutes at first.
+	@WARREN_BINARY=$(abspath $(BUILD))/bin/warren $(VENV)/bin/pytest -q -s tests/deploy/test_image.py --builder $(ARGS)
+
 .PHONY: torture
 torture: export ROUNDS ?= $(if $(MINUTES),,20)
 torture: build test-tools ## Kill, stop, cut, slow and fill up all there is under load, and look for losses: 20 rounds of each kind, or MINUTES=… of the mixture; FAULT=…, STORAGE=…, ROUNDS=…, SEED=….

@@ -6,6 +6,22 @@ from pathlib import Path
 
 import chart
 import pytest
+from debian_root import BUILD_TIMEOUT_S
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--builder",
+        action="store_true",
+        help="carry out the Dockerfile's builder stage, too: takes a full build",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Whichever test is the first to ask for the image waits for it."""
+    if config.getoption("--builder"):
+        for item in items:
+            item.add_marker(pytest.mark.timeout(BUILD_TIMEOUT_S))
 
 
 @pytest.fixture(params=chart.VALUES, ids=lambda path: path.stem)

@@ -36,6 +36,7 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 DEVICES = ("null", "zero", "full", "random", "urandom")
 STOP_TIMEOUT_S = 40.0
 INSTALL_TIMEOUT_S = 300.0
+BUILD_TIMEOUT_S = 3600.0  # of the broker, on a machine with two cores that does other things as well
 
 
 def why_not() -> str:
@@ -121,11 +122,13 @@ class DebianRoot:
 
     def run(
         self, *command: str, environment: Optional[Mapping[str, str]] = None, check: bool = True,
-        timeout: float = INSTALL_TIMEOUT_S,
+        timeout: float = INSTALL_TIMEOUT_S, directory: str = "/",
+        volumes: Optional[Mapping[str, Path]] = None,
     ) -> subprocess.CompletedProcess[str]:  # fmt: skip
         """Runs a command as root, on the machine's network, as an installation does."""
         done = subprocess.run(
-            isolated(self.path, command, environment or {}, network=True),
+            isolated(self.path, command, environment or {}, directory=directory, network=True,
+                     volumes=volumes),
             capture_output=True, text=True, check=False, timeout=timeout,
         )  # fmt: skip
         if check:

@@ -3,11 +3,13 @@
 There is no container engine here. So the steps of the final stage are carried out by hand, in a
 Debian 12 made as slim as the image it starts from: the same packages, users, files, variables and
 command, and the broker runs as an engine would run it. The builder stage's place is taken by the
-build folder, installed by that stage's own commands.
+build folder, installed by that stage's own commands; with --builder (`make prove-image`) that stage
+is carried out as well, from a bare Debian 12 to what it hands over.
 """
 
 from __future__ import annotations
 
+import fnmatch
 import io
 import json
 import re
@@ -19,9 +21,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Optional
 
 import pytest
-from debian_root import Container, DebianRoot, base
+from debian_root import BUILD_TIMEOUT_S, Container, DebianRoot, base
 from dockerfile_parse import DockerfileParser
 from secured import Authority, user, write_users
 from warren_process import ROOT
@@ -117,9 +120,14 @@ def test_labels_say_what_it_is(stage: Stage) -> None:
     assert base_name and labels[f"{prefix}base.name"] == base_name[1]
 
 
+def ignored_patterns() -> list[str]:
+    """What is no part of the build's context, as .dockerignore says."""
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
 def test_all_that_is_copied_is_there_and_in_the_context() -> None:
-    ignored = [line for line in (ROOT / ".dockerignore").read_text().splitlines()
-               if line and not line.startswith("#")]  # fmt: skip
+    ignored = ignored_patterns()
     assert {".git", "build*", "data", "deploy/compose/secrets"} <= set(ignored)
     for value in stages()[0].values("COPY"):
         for source in value.split()[:-1]:
@@ -168,10 +176,72 @@ def make_slim(root: DebianRoot) -> None:
     )
 
 
+def copy_context(sources: list[str], place: Path) -> None:
+    """COPY: files and folders of the context, the content of the latter."""
+    patterns = ignored_patterns()
+
+    def leave_out(folder: str, names: list[str]) -> list[str]:
+        return [
+            name for name in names
+            if any(fnmatch.fnmatch(str((Path(folder) / name).relative_to(ROOT)), pattern)
+                   or fnmatch.fnmatch(name, pattern.removeprefix("**/"))
+                   and pattern.startswith("**/") for pattern in patterns)
+        ]  # fmt: skip
+
+    place.mkdir(parents=True, exist_ok=True)
+    for source in sources:
+        if (ROOT / source).is_dir():
+            shutil.copytree(ROOT / source, place, ignore=leave_out, symlinks=True,
+                            dirs_exist_ok=True)  # fmt: skip
+        else:
+            shutil.copy(ROOT / source, place)
+
+
+@pytest.fixture(scope="module")
+def handed_over(
+    request: pytest.FixtureRequest, built: Path, debian_cache: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Optional[Path]]:  # fmt: skip
+    """The builder stage's /out, if that stage is to be carried out.
+
+    Nothing is there that the Dockerfile doesn't bring, but for a folder in which ccache keeps what it
+    compiled, so that a second time doesn't take as long.
+    """
+    if not request.config.getoption("--builder"):
+        yield None
+        return
+    folder = tmp_path_factory.mktemp("builder")
+    root = DebianRoot.fresh(debian_cache, folder / "root")
+    make_slim(root)
+    (root.path / "ccache").mkdir()
+    kept = debian_cache / "ccache"
+    kept.mkdir(exist_ok=True)
+    environment = {"DEBIAN_FRONTEND": "noninteractive", "CCACHE_DIR": "/ccache",
+                   "CMAKE_CXX_COMPILER_LAUNCHER": "ccache"}  # fmt: skip
+    directory = "/"
+    for name, value in stages()[0].steps:
+        if name == "RUN":
+            root.run("sh", "-c", value, environment=environment, directory=directory,
+                     timeout=BUILD_TIMEOUT_S, volumes={"/ccache": kept})  # fmt: skip
+        elif name == "COPY":
+            *sources, to = value.split()
+            copy_context(sources, root.path / directory.lstrip("/") / to)
+        elif name == "WORKDIR":
+            directory = value
+            (root.path / value.lstrip("/")).mkdir()
+        elif name == "ARG":
+            environment |= dict([value.partition("=")[::2]])
+        else:
+            assert name == "FROM"
+    yield root.path / "out"
+    shutil.rmtree(folder)
+
+
 @pytest.fixture(scope="module")
 def image(
-    built: Path, stage: Stage, debian_cache: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Image]:
+    built: Path, handed_over: Optional[Path], stage: Stage, debian_cache: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Image]:  # fmt: skip
     folder = tmp_path_factory.mktemp("image")
     root = DebianRoot.fresh(debian_cache, folder / "root")
     make_slim(root)
@@ -182,7 +252,10 @@ def image(
         elif name == "COPY":
             source, place = re.fullmatch(r"--from=build (\S+) (\S+)", value).groups()  # type: ignore[union-attr]
             assert (source, place) == ("/out/", "/")
-            install(built, root.path)
+            if handed_over is None:
+                install(built, root.path)
+            else:
+                shutil.copytree(handed_over, root.path, symlinks=True, dirs_exist_ok=True)
         elif name == "ENV":
             environment |= dict(pair.partition("=")[::2] for pair in shlex.split(value))
         else:  # what only says how containers are started, and what is known to change nothing
