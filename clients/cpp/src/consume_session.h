@@ -83,7 +83,8 @@ class Consumer::Session final : public BidiStream::Handler {
 
   static absl::Status Stale();
 
-  // ---- From stream to stream ----
+  // ---- From stream to stream (consume_streams.cc) ----
+  static absl::Status EndOf(const v1::Cancelled& cancelled);
   void BeginStream() WARREN_REQUIRES(mutex_);
   // What a new stream subscribes to.
   v1::ConsumeRequest FirstFrame() WARREN_REQUIRES(mutex_);
