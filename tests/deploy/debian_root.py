@@ -36,7 +36,7 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 DEVICES = ("null", "zero", "full", "random", "urandom")
 STOP_TIMEOUT_S = 40.0
 INSTALL_TIMEOUT_S = 300.0
-BUILD_TIMEOUT_S = 3600.0  # of the broker, on a machine with two cores that does other things as well
+BUILD_TIMEOUT_S = 3600.0  # of the broker, on two cores that do other things as well
 
 
 def why_not() -> str:

@@ -204,8 +204,8 @@ def handed_over(
 ) -> Iterator[Optional[Path]]:  # fmt: skip
     """The builder stage's /out, if that stage is to be carried out.
 
-    Nothing is there that the Dockerfile doesn't bring, but for a folder in which ccache keeps what it
-    compiled, so that a second time doesn't take as long.
+    Nothing is there that the Dockerfile doesn't bring, but for a folder in which ccache keeps what
+    it compiled, so that a second time doesn't take as long.
     """
     if not request.config.getoption("--builder"):
         yield None

@@ -33,11 +33,12 @@ constexpr size_t kWindow = 200;
 constexpr uint32_t kPrefetch = 50;
 constexpr std::chrono::seconds kPatience{60};
 
+Mutex output;
+
 // Thread-safe.
 template <typename... Parts>
 void Say(const Parts&... parts) {
-  static Mutex mutex;
-  const MutexLock lock(mutex);
+  const MutexLock lock(output);
   (std::cout << ... << parts) << std::endl;
 }
 

@@ -5,8 +5,8 @@ message that was confirmed is delivered, none of them twice without saying `rede
 pause that a producer sees (the time between two of its confirms) is bounded.
 
 Method: producers and consumers of both flavours of the Python client, and of the C++ client
-(follower.cc), publish and consume all the time, at a steady pace. Round by round the broker that serves is stopped or killed, and started
-again as the one that stands by. Clients know
+(follower.cc), publish and consume all the time, at a steady pace. Round by round the broker that
+serves is stopped or killed, and started again as the one that stands by. Clients know
 
   both    the addresses of both brokers
   one     that of the second alone: half of the time it serves, half of it forwards

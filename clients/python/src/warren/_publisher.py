@@ -108,8 +108,9 @@ class Publisher:
     `publish` blocks while the window of unconfirmed messages is full. When the stream is lost,
     the publisher opens another, and sends again what is unconfirmed under the same sequences, so
     that nothing is lost, and nothing doubled but what a broker delivered and forgot as it died:
-    what is sent again says so, and comes with `redelivered` set then. Each message has its `message_id` set to PRODUCER_ID:NUMBER
-    unless it is given, so that consumers can recognise what they have seen.
+    what is sent again says so, and comes with `redelivered` set then. Each message has its
+    `message_id` set to PRODUCER_ID:NUMBER unless it is given, so that consumers can recognise what
+    they have seen.
 
     Attributes:
         producer_id: names this producer across connections, and restarts if you give it yourself.
