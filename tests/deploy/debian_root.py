@@ -232,7 +232,7 @@ def isolated(
         lines.append("ip link set lo up")
     # As chroot would, but such that namespaces can be made in it again, as systemd does.
     lines += [f"cd {inside}", "pivot_root . .", "umount -l ."]
-    entered = ["env", "-i", f"PATH={PATH}", f"--chdir={directory}",
+    entered = ["env", "-i", f"--chdir={directory}", f"PATH={PATH}",
                *(f"{name}={value}" for name, value in environment.items()),
                *privileges(user), *command]  # fmt: skip
     lines.append(f"exec {shlex.join(entered)}")

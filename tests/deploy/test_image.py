@@ -332,6 +332,12 @@ def test_image_is_small_and_has_nothing_to_build_by(image: Image) -> None:
         assert not (image.root.path / "usr/bin" / name).exists()
 
 
+def test_broker_runs_in_its_working_directory(image: Image, volumes: dict[str, Path]) -> None:
+    with start(image, volumes, **INSECURE) as container:
+        container.wait_output("serving metrics and health")
+        assert container.run("pwd").stdout.strip() == image.stage.value("WORKDIR")
+
+
 def test_broker_does_not_open_itself_to_all_by_default(
     image: Image, volumes: dict[str, Path], certified: Path
 ) -> None:
