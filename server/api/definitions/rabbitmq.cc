@@ -1,7 +1,5 @@
 #include "server/api/definitions/rabbitmq.h"
 
-#include <google/protobuf/util/time_util.h>
-
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -14,13 +12,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "server/api/definitions/invalid.h"
+#include "server/api/definitions/json_reader.h"
 #include "server/auth/password.h"
 
 namespace warren::api {
 namespace {
 
-using google::protobuf::util::TimeUtil;
 using Json = nlohmann::json;
 
 // The user that each RabbitMQ has at first, and its password.
@@ -59,8 +56,8 @@ const std::map<std::string_view, std::string_view>& WithoutEffect() {
   return kWhy;
 }
 
-// Reads the document; the first fault counts.
-class Reader {
+// Reads the document.
+class Reader : private JsonReader {
  public:
   explicit Reader(std::string virtual_host) : virtual_host_(std::move(virtual_host)) {}
 
@@ -89,7 +86,7 @@ class Reader {
     if (!any) {
       Fault("", "neither warren_definitions nor anything that RabbitMQ exports is in the document");
     }
-    if (!fault_.ok()) return fault_;
+    if (!fault().ok()) return fault();
     return std::move(document_);
   }
 
@@ -102,18 +99,11 @@ class Reader {
     if (!found->is_array()) return Fault(key, "expected a list");
     size_t index = 0;
     for (const Json& object : *found) {
-      place_ = absl::StrCat(key, "[", index++, "]");
+      Enter(absl::StrCat(key, "[", index++, "]"));
       if (!object.is_object()) return Fault("", "expected an object");
       (this->*take)(object);
-      if (!fault_.ok()) return;
+      if (!fault().ok()) return;
     }
-  }
-
-  void Fault(std::string_view member, std::string_view what) {
-    if (!fault_.ok()) return;
-    std::string where = place_;
-    if (!member.empty()) where += (where.empty() ? "" : ".") + std::string(member);
-    fault_ = InvalidDefinitions((where.empty() ? "" : where + ": ") + std::string(what));
   }
 
   void Leave(std::string_view kind, const std::string& host, const std::string& name,
@@ -139,74 +129,9 @@ class Reader {
                            : absl::string_view(why->second.data(), why->second.size())));
   }
 
-  // ---- Members ----
-
-  std::string Text(const Json& object, const char* key, bool required = false) {
-    const auto found = object.find(key);
-    if (found == object.end() || found->is_null()) {
-      if (required) Fault(key, "is missing");
-      return "";
-    }
-    if (!found->is_string()) {
-      Fault(key, "expected text");
-      return "";
-    }
-    return found->get<std::string>();
-  }
-
   std::string Host(const Json& object) {
     const std::string host = Text(object, "vhost");
     return host.empty() ? virtual_host_ : host;
-  }
-
-  bool Flag(const Json& object, const char* key) {
-    const auto found = object.find(key);
-    if (found == object.end() || found->is_null()) return false;
-    if (!found->is_boolean()) Fault(key, "expected true or false");
-    return found->is_boolean() && found->get<bool>();
-  }
-
-  const Json& Members(const Json& object, const char* key) {
-    static const Json kNone = Json::object();
-    const auto found = object.find(key);
-    // An empty one is exported as a list by some versions.
-    if (found == object.end() || found->is_null() || (found->is_array() && found->empty())) {
-      return kNone;
-    }
-    if (found->is_object()) return *found;
-    Fault(key, "expected an object");
-    return kNone;
-  }
-
-  uint64_t Count(std::string_view key, const Json& value) {
-    if (!value.is_number_integer() || (value.is_number_integer() && !value.is_number_unsigned() &&
-                                       value.get<int64_t>() < 0)) {
-      Fault(key, "expected a whole number that isn't negative");
-      return 0;
-    }
-    return value.get<uint64_t>();
-  }
-
-  uint32_t SmallCount(std::string_view key, const Json& value) {
-    const uint64_t count = Count(key, value);
-    if (count > std::numeric_limits<uint32_t>::max()) Fault(key, "is too large");
-    return static_cast<uint32_t>(count);
-  }
-
-  google::protobuf::Duration Milliseconds(std::string_view key, const Json& value) {
-    // A hundred years, as in the API; more couldn't be carried.
-    constexpr uint64_t kMost = uint64_t{100} * 366 * 24 * 3600 * 1000;
-    const uint64_t ms = Count(key, value);
-    if (ms > kMost) Fault(key, "is longer than 100 years");
-    return TimeUtil::MillisecondsToDuration(static_cast<int64_t>(std::min(ms, kMost)));
-  }
-
-  std::string TextOf(std::string_view key, const Json& value) {
-    if (!value.is_string()) {
-      Fault(key, "expected text");
-      return "";
-    }
-    return value.get<std::string>();
   }
 
   // ---- Users ----
@@ -519,8 +444,6 @@ class Reader {
 
   const std::string virtual_host_;
   Document document_;
-  std::string place_;
-  absl::Status fault_;
   std::set<std::string> left_out_users_;
   // Of what bindings may name. RabbitMQ lists exchanges and queues before them.
   std::set<std::pair<std::string, std::string>> headers_exchanges_;

@@ -7,44 +7,15 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "server/core/broker.h"
-#include "storage/live_state.h"
+#include "tests/unit/core/crashing_broker.h"
 
 namespace warren::core {
 namespace {
 
 constexpr char kShop[] = "shop";
-constexpr int64_t kNow = 1'000;
 
-class HostDeletion : public ::testing::Test {
+class HostDeletion : public CrashingBroker {
  protected:
-  HostDeletion() { broker_->FinishRecovery(kNow); }
-
-  Effects Step(Command command) {
-    Effects effects;
-    broker_->Step(kNow, std::move(command), effects);
-    return effects;
-  }
-
-  // What is open becomes durable, and the broker is told.
-  Effects Commit() {
-    const storage::Batch batch = broker_->TakeBatch();
-    state_.Apply(batch);
-    return Step(Durable{batch.lsn});
-  }
-
-  void CommitAll() {
-    while (broker_->HasPendingRecords()) Commit();
-  }
-
-  void Crash() {
-    broker_ = std::make_unique<Broker>(BrokerOptions{.seed = 1});
-    const absl::Status status = state_.Emit(
-        [this](storage::Record record) { return broker_->Restore(std::move(record), kNow); });
-    ASSERT_TRUE(status.ok()) << status;
-    broker_->FinishRecovery(kNow);
-  }
-
   // Durable queues with persistent messages, in both hosts; a producer, permissions, a binding.
   void Fill(int queues, int messages_each) {
     Step(DeclareVirtualHost{.request = {1}, .name = kShop});
@@ -100,10 +71,6 @@ class HostDeletion : public ::testing::Test {
     }
     return false;
   }
-
-  uint64_t last_id_ = 100;
-  std::unique_ptr<Broker> broker_ = std::make_unique<Broker>(BrokerOptions{.seed = 1});
-  storage::LiveState state_;
 };
 
 TEST_F(HostDeletion, AStepRemovesNoMoreThanItsShare) {

@@ -8,39 +8,15 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "server/core/broker.h"
-#include "storage/live_state.h"
+#include "tests/unit/core/crashing_broker.h"
 
 namespace warren::core {
 namespace {
 
-constexpr int64_t kNow = 1'000;
 constexpr RequestId kPut{7};
 
-class Policing : public ::testing::Test {
+class Policing : public CrashingBroker {
  protected:
-  Policing() { broker_->FinishRecovery(kNow); }
-
-  Effects Step(Command command) {
-    Effects effects;
-    broker_->Step(kNow, std::move(command), effects);
-    return effects;
-  }
-
-  Effects Commit() {
-    const storage::Batch batch = broker_->TakeBatch();
-    state_.Apply(batch);
-    return Step(Durable{batch.lsn});
-  }
-
-  void Crash() {
-    broker_ = std::make_unique<Broker>(BrokerOptions{.seed = 1});
-    const absl::Status status = state_.Emit(
-        [this](storage::Record record) { return broker_->Restore(std::move(record), kNow); });
-    ASSERT_TRUE(status.ok()) << status;
-    broker_->FinishRecovery(kNow);
-  }
-
   void DeclareQueues(int queues) {
     for (int i = 0; i < queues; ++i) {
       Step(DeclareQueue{.request = {4},
@@ -83,10 +59,6 @@ class Policing : public ::testing::Test {
       return reply != nullptr && reply->request == request && reply->status.code() == code;
     });
   }
-
-  uint64_t last_id_ = 100;
-  std::unique_ptr<Broker> broker_ = std::make_unique<Broker>(BrokerOptions{.seed = 1});
-  storage::LiveState state_;
 };
 
 TEST_F(Policing, AStepReachesNoMoreThanItsShareAndTheAnswerComesLast) {
