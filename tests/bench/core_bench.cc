@@ -6,6 +6,7 @@
 // `allocations` are of one message.
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <chrono>
 #include <string>
 #include <utility>
@@ -285,6 +286,43 @@ void Delay(benchmark::State& state) {
   }
 }
 BENCHMARK(Delay)->UseManualTime()->ArgName("pending")->Arg(0)->Arg(10'000)->Arg(1'000'000);
+
+// A policy is set for all queues, among others that match none of them; the journal is done at once.
+// `time` is of a queue, `longest_step` what the broker's thread is held up at most.
+void ChangePolicy(benchmark::State& state) {
+  const int queues = static_cast<int>(state.range(0));
+  Bed bed({.durable = true}, queues);
+  const auto put = [&bed](std::string name, std::string pattern, uint64_t max_length) {
+    bed.Step(core::PutPolicy{{2}, {.virtual_host = "/",
+                                   .name = std::move(name),
+                                   .pattern = std::move(pattern),
+                                   .queue = {.max_length = max_length}}});
+  };
+  const auto finish = [&bed](auto measure) {
+    while (bed.overdue()) measure([&] { bed.PassTime(0); });
+    bed.Store();
+  };
+  for (int i = 0; i < state.range(1); ++i) {
+    put(absl::StrCat("a", i), absl::StrCat("^other[0-9]+[.]", i, "$"), 1);
+  }
+  finish([](auto part) { part(); });
+  Meter meter(state, queues);
+  double longest_s = 0;
+  uint64_t max_length = 1;
+  for (auto _ : state) {
+    const auto timed = [&](auto part) {
+      const Clock::time_point start = Clock::now();
+      meter(part);
+      longest_s = std::max(longest_s, std::chrono::duration<double>(Clock::now() - start).count());
+    };
+    timed([&] { put("bounded", "^queue", ++max_length); });
+    finish(timed);
+    meter.EndIteration();
+  }
+  state.counters["longest_step"] = longest_s;
+}
+BENCHMARK(ChangePolicy)->UseManualTime()->ArgNames({"queues", "others"})
+    ->Args({1'000, 0})->Args({100'000, 0})->Args({100'000, 255});
 
 // ---- The whole way: publish, deliver, settle ----
 

@@ -30,6 +30,18 @@ inline v1::Publication To(const std::string& queue, const std::string& body) {
   return publication;
 }
 
+// As many deliveries as asked for, or fewer if the consumer ends.
+inline std::vector<v1::Delivery> Take(Consumer& consumer, size_t count) {
+  std::vector<v1::Delivery> deliveries;
+  while (deliveries.size() < count) {
+    auto batch = consumer.Next(kPatience);
+    EXPECT_TRUE(batch.ok()) << batch.status();
+    if (!batch.ok()) break;
+    deliveries.insert(deliveries.end(), batch->begin(), batch->end());
+  }
+  return deliveries;
+}
+
 class ClientTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -88,18 +100,6 @@ class ClientTest : public ::testing::Test {
     for (const auto& result : response->results()) {
       ASSERT_EQ(result.outcome(), v1::OUTCOME_ACCEPTED) << result.error().message();
     }
-  }
-
-  // As many deliveries as asked for, or fewer if the consumer ends.
-  static std::vector<v1::Delivery> Take(Consumer& consumer, size_t count) {
-    std::vector<v1::Delivery> deliveries;
-    while (deliveries.size() < count) {
-      auto batch = consumer.Next(kPatience);
-      EXPECT_TRUE(batch.ok()) << batch.status();
-      if (!batch.ok()) break;
-      deliveries.insert(deliveries.end(), batch->begin(), batch->end());
-    }
-    return deliveries;
   }
 
   static std::vector<std::string> BodiesOf(const std::vector<v1::Delivery>& deliveries) {

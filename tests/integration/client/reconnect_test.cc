@@ -43,18 +43,6 @@ class ReconnectTest : public ::testing::Test {
     ASSERT_TRUE(response.ok()) << response.status();
   }
 
-  // As many deliveries as asked for, or fewer if the consumer ends.
-  static std::vector<v1::Delivery> Take(Consumer& consumer, size_t count) {
-    std::vector<v1::Delivery> deliveries;
-    while (deliveries.size() < count) {
-      auto batch = consumer.Next(kPatience);
-      EXPECT_TRUE(batch.ok()) << batch.status();
-      if (!batch.ok()) break;
-      deliveries.insert(deliveries.end(), batch->begin(), batch->end());
-    }
-    return deliveries;
-  }
-
   // All that is in the queue, in order.
   std::vector<uint64_t> Contents() {
     v1::GetRequest request;
