@@ -51,7 +51,7 @@ def test_a_small_comparison_reports_all_that_a_large_one_does(build: Path, tmp_p
         assert run["msgs_per_s"] > 0, run
     assert set(report["ratios"]) == RATIOS
     measured = [aim["what"] for aim in report["aims"] if aim["value"] is not None]
-    assert len(measured) == 9, measured
+    assert len(measured) == 10, measured
     text = page.read_text()
     assert all(aim["what"] in text for aim in report["aims"])
     for chart in ("throughput.svg", "latency.svg"):
