@@ -10,12 +10,6 @@
 namespace warren::api {
 namespace {
 
-// Settlements and topology go on while publishers are held and while the broker drains.
-struct AlwaysServed {
-  static constexpr bool kHeld = false;
-  static constexpr bool kDelivers = false;
-};
-
 struct DeclareExchange : AlwaysServed {
   using Request = v1::DeclareExchangeRequest;
   using Response = v1::DeclareExchangeResponse;

@@ -40,6 +40,17 @@ struct Audit {
   std::string virtual_host;
 };
 
+// For an Rpc to derive from: it goes on while publishers are held and while the broker drains.
+struct AlwaysServed {
+  static constexpr bool kHeld = false;
+  static constexpr bool kDelivers = false;
+};
+
+// The same, and that it was done is all that it answers.
+struct AnsweredEmpty : AlwaysServed {
+  static void SetResponse(core::Replied&, auto& /*response*/) {}
+};
+
 template <typename Rpc>
 class UnaryCall final : public Call, public runtime::CallSink {
  public:

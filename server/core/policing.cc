@@ -43,10 +43,7 @@ void Broker::Impl::BeginPolicyChange(VirtualHost& host, RequestId request) {
 
 void Broker::Impl::RunPoliciesTimer() {
   timers_.Stop(policies_timer_, TimerKind::kPolicies, 0);
-  bool done = true;
-  while (done && timed_budget_ > 0 && !policy_changes_.empty()) {
-    done = FollowPolicies(policy_changes_.front());
-    if (!done) break;
+  while (!policy_changes_.empty() && FollowPolicies(policy_changes_.front())) {
     for (const RequestId request : policy_changes_.front().asked) Reply(request, absl::OkStatus());
     policy_changes_.pop_front();
   }

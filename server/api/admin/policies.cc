@@ -48,13 +48,7 @@ class ListPolicies : public PlainList {
   core::PolicyPlace after_;
 };
 
-struct PolicyCommand {
-  static constexpr bool kHeld = false;
-  static constexpr bool kDelivers = false;
-  static void SetResponse(core::Replied&, auto& /*response*/) {}
-};
-
-struct PutPolicy : PolicyCommand {
+struct PutPolicy : AnsweredEmpty {
   using Request = v1::PutPolicyRequest;
   using Response = v1::PutPolicyResponse;
   static constexpr auto kRequest = &RawAdminService::RequestPutPolicy;
@@ -70,7 +64,7 @@ struct PutPolicy : PolicyCommand {
   }
 };
 
-struct DeletePolicy : PolicyCommand {
+struct DeletePolicy : AnsweredEmpty {
   using Request = v1::DeletePolicyRequest;
   using Response = v1::DeletePolicyResponse;
   static constexpr auto kRequest = &RawAdminService::RequestDeletePolicy;

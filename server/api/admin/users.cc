@@ -188,11 +188,8 @@ absl::Status CheckTexts(std::string_view field, std::string_view reason,
 
 // ---- The calls ----
 
-struct UsersCommand {
-  static constexpr bool kHeld = false;
-  static constexpr bool kDelivers = false;
+struct UsersCommand : AnsweredEmpty {
   static constexpr auth::Tag kTag = auth::Tag::kAdministrator;
-  static void SetResponse(core::Replied&, auto& /*response*/) {}
 };
 
 struct PutUser : UsersCommand {

@@ -43,26 +43,21 @@ class ListVirtualHosts : public PlainList {
   std::string after_;
 };
 
-struct CreateVirtualHost {
+struct CreateVirtualHost : AnsweredEmpty {
   using Request = v1::CreateVirtualHostRequest;
   using Response = v1::CreateVirtualHostResponse;
   static constexpr auto kRequest = &RawAdminService::RequestCreateVirtualHost;
-  static constexpr bool kHeld = false;
-  static constexpr bool kDelivers = false;
 
   static absl::StatusOr<core::Command> ToCommand(Api&, Request& request, core::RequestId id) {
     if (absl::Status s = CheckRequiredName("name", request.name()); !s.ok()) return s;
     return core::DeclareVirtualHost{.request = id, .name = request.name()};
   }
-  static void SetResponse(core::Replied&, Response&) {}
 };
 
-struct DeleteVirtualHost {
+struct DeleteVirtualHost : AnsweredEmpty {
   using Request = v1::DeleteVirtualHostRequest;
   using Response = v1::DeleteVirtualHostResponse;
   static constexpr auto kRequest = &RawAdminService::RequestDeleteVirtualHost;
-  static constexpr bool kHeld = false;
-  static constexpr bool kDelivers = false;
   static constexpr auth::Tag kTag = auth::Tag::kAdministrator;
 
   static Audit ToAudit(const Request& request) {
@@ -72,15 +67,12 @@ struct DeleteVirtualHost {
     if (absl::Status s = CheckRequiredName("name", request.name()); !s.ok()) return s;
     return core::DeleteVirtualHost{.request = id, .name = request.name()};
   }
-  static void SetResponse(core::Replied&, Response&) {}
 };
 
-struct SetVirtualHostLimits {
+struct SetVirtualHostLimits : AnsweredEmpty {
   using Request = v1::SetVirtualHostLimitsRequest;
   using Response = v1::SetVirtualHostLimitsResponse;
   static constexpr auto kRequest = &RawAdminService::RequestSetVirtualHostLimits;
-  static constexpr bool kHeld = false;
-  static constexpr bool kDelivers = false;
   static constexpr auth::Tag kTag = auth::Tag::kAdministrator;
 
   static Audit ToAudit(const Request& request) {
@@ -93,7 +85,6 @@ struct SetVirtualHostLimits {
                                       .name = VirtualHostName(request.virtual_host()),
                                       .limits = ToLimits(request.limits())};
   }
-  static void SetResponse(core::Replied&, Response&) {}
 };
 
 }  // namespace
